@@ -54,6 +54,8 @@ export interface Tensor<D extends NumericArray | readonly string[] = NumericArra
   readonly dtype: DataType;
   readonly shape: readonly number[];
   readonly data: D;
+  /** A doc string, metadata, an attribute tensor's own name: kept as an encoded TensorProto with only these. */
+  readonly extra?: Uint8Array;
 }
 
 export type FloatTensor = Tensor<Float32Array> & { readonly dtype: 'float32' };
@@ -61,19 +63,37 @@ export type FloatTensor = Tensor<Float32Array> & { readonly dtype: 'float32' };
 /** A fixed size, a symbol (a batch dimension, say), or unknown. */
 export type Dim = number | string | null;
 
+/** What a type or a dimension means (`IMAGE`, `DATA_BATCH`), one per dimension and `''` where nothing is said. */
+export interface Denotations {
+  readonly type?: string;
+  readonly dims?: readonly string[];
+}
+
 /** `shape` undefined: unknown rank. `other`: sequences, maps, optionals, sparse tensors, kept as encoded TypeProto. */
 export type ValueType =
-  | { readonly kind: 'tensor'; readonly dtype: DataType; readonly shape?: readonly Dim[] }
+  | {
+      readonly kind: 'tensor';
+      readonly dtype: DataType;
+      readonly shape?: readonly Dim[];
+      readonly denotations?: Denotations;
+    }
   | { readonly kind: 'other'; readonly proto: Uint8Array };
 
 export interface ValueInfo {
   readonly name: string;
   readonly type?: ValueType;
   readonly doc?: string;
+  /** Metadata, kept as an encoded ValueInfoProto with only this. */
+  readonly extra?: Uint8Array;
 }
 
-/** int64 attributes are numbers: exact up to ±2^53, and ±2^63 saturates to the int64 limits. */
-export type Attribute =
+/**
+ * int64 attributes are numbers: exact up to ±2^53, and ±2^63 saturates to the int64 limits. An integer that would
+ * not survive that, or a string that is not UTF-8, is kept as `other`.
+ */
+export type Attribute = { readonly doc?: string } & TypedAttribute;
+
+type TypedAttribute =
   | { readonly type: 'float'; readonly value: number }
   | { readonly type: 'int'; readonly value: number }
   | { readonly type: 'string'; readonly value: string }
@@ -101,6 +121,8 @@ export interface Node {
   readonly overload?: string;
   readonly doc?: string;
   readonly metadata?: ReadonlyMap<string, string>;
+  /** Device configurations, kept as an encoded NodeProto with only these. */
+  readonly extra?: Uint8Array;
 }
 
 export interface Graph {

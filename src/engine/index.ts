@@ -1,0 +1,3 @@
+/** Engines run programs: graphs, and gradients of graphs. */
+export * from './engine.ts';
+export { classifierProgram, logitsProgram } from './programs.ts';

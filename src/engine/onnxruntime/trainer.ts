@@ -1,0 +1,99 @@
+import { TouchstoneError } from '../../errors.ts';
+import { asInputs, float32, formatShape, type Graph, statisticNames, type Tensor } from '../../graph/index.ts';
+import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
+import { lowered, type Runtime } from './index.ts';
+import { Session } from './session.ts';
+import { next, sgdStep, velocityOf } from './update.ts';
+
+/**
+ * Parameters live here as arrays that are fed at each run (onnxruntime reads them in place) and replaced by what an
+ * update puts out.
+ */
+export async function createTrainer(runtime: Runtime, { model, parameters, optimizer }: TrainingOptions): Promise<Trainer> {
+  const statistics = statisticNames(model);
+  const live = [...parameters, ...statistics];
+  const values = new Map<string, Tensor>();
+  for (const name of live) {
+    const tensor = model.initializers.get(name);
+    if (!tensor) throw new TouchstoneError('E_UNSUPPORTED', `no initializer "${name}" to train`);
+    values.set(name, tensor);
+  }
+  const velocities = new Map(
+    parameters.map((name) => {
+      const { shape } = values.get(name)!;
+      return [name, float32(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)] as const;
+    }),
+  );
+  const sessions: Session[] = [];
+
+  async function open(graph: Graph): Promise<{ session: Session; uses: (name: string) => boolean }> {
+    const session = await Session.create(graph, runtime);
+    sessions.push(session);
+    const inputs = new Set(graph.inputs.map((i) => i.name));
+    return { session, uses: (name) => inputs.has(name) };
+  }
+
+  const present = (graph: Graph) => live.filter((name) => graph.initializers.has(name));
+  const fed = (feeds: Values, uses: (name: string) => boolean): Values => ({
+    ...feeds,
+    ...Object.fromEntries([...values].filter(([name]) => uses(name))),
+  });
+
+  const executable = (session: Session, run: Executable['run']): Executable => ({ run, close: () => session.close() });
+
+  return {
+    async compile(program: Program) {
+      const graph = asInputs(program.graph, present(program.graph));
+      const { session, uses } = await open(lowered({ ...program, graph }, runtime.device));
+      return executable(session, (feeds) => {
+        runtime.counter.count(program, feeds);
+        return session.run(fed(feeds, uses));
+      });
+    },
+
+    async compileUpdate(graph: Graph, loss: string) {
+      const step = sgdStep(asInputs(graph, present(graph)), loss, parameters, optimizer, runtime.device);
+      const { session, uses } = await open(step);
+      const program = { graph, gradient: { of: loss, wrt: parameters, names: [] } };
+      return executable(session, async (feeds) => {
+        runtime.counter.count(program, feeds);
+        const momenta = [...velocities].map(([name, v]) => [velocityOf(name), v] as const).filter(([name]) => uses(name));
+        const outputs = await session.run({ ...fed(feeds, uses), ...Object.fromEntries(momenta) });
+        for (const name of live) take(outputs, next(name), (t) => values.set(name, t));
+        for (const name of parameters) take(outputs, next(velocityOf(name)), (t) => velocities.set(name, float32(t.data as Float32Array, t.shape)));
+        return outputs;
+      });
+    },
+
+    state: () => ({ parameters: copy(values), velocities: copy(velocities) }),
+
+    restore(state: TrainingState) {
+      replace(values, state.parameters);
+      replace(velocities, state.velocities);
+    },
+
+    async close() {
+      for (const session of sessions) await session.close();
+    },
+  };
+}
+
+/** Moves an output to where it belongs. */
+function take(outputs: Record<string, Tensor>, name: string, to: (t: Tensor) => void): void {
+  const tensor = outputs[name];
+  if (!tensor) return;
+  to(tensor);
+  delete outputs[name];
+}
+
+const copy = (map: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+  new Map([...map].map(([name, t]) => [name, { ...t, data: (t.data as Float32Array).slice() }]));
+
+function replace(into: Map<string, Tensor>, from: ReadonlyMap<string, Tensor>): void {
+  for (const [name, old] of into) {
+    const tensor = from.get(name);
+    if (!tensor || formatShape(tensor.shape) !== formatShape(old.shape))
+      throw new TouchstoneError('E_SHAPE', `the checkpoint's ${name} is ${formatShape(tensor?.shape)}`, formatShape(old.shape));
+    into.set(name, tensor);
+  }
+}

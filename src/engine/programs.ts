@@ -1,0 +1,59 @@
+import { TouchstoneError } from '../errors.ts';
+import { type Dim, type Graph, GraphBuilder, rename, valueNames } from '../graph/index.ts';
+import { type LossName, losses } from '../losses/index.ts';
+import type { Program } from './engine.ts';
+
+/** The names that a classifier's programs use for what goes in and comes out. */
+const PORTS = ['x', 'y', 'logits', 'loss', 'gradient'] as const;
+
+/** The image input of a model: the one input that is not a parameter. */
+export function imageInput(graph: Graph): { name: string; shape: readonly Dim[] } {
+  const inputs = graph.inputs.filter((i) => !graph.initializers.has(i.name));
+  const [input] = inputs;
+  if (!input || inputs.length !== 1)
+    throw new TouchstoneError('E_UNSUPPORTED', `a model with ${inputs.length} inputs`, 'exactly one, the images');
+  const { type } = input;
+  if (type?.kind !== 'tensor' || !type.shape || type.dtype !== 'float32')
+    throw new TouchstoneError('E_UNSUPPORTED', `input "${input.name}" of ${type?.kind === 'tensor' ? type.dtype : 'another type'}`, 'float32 images of known rank');
+  return { name: input.name, shape: type.shape };
+}
+
+/** The model with its input called `x`, its logits `logits`, and nothing else in the way of the ports' names. */
+function withPorts(model: Graph, logits: string): Graph {
+  const names = new Map<string, string>();
+  for (const name of valueNames(model)) if ((PORTS as readonly string[]).includes(name)) names.set(name, `model_${name}`);
+  names.set(imageInput(model).name, 'x');
+  names.set(logits, 'logits');
+  return rename(model, names);
+}
+
+/**
+ * From images to logits.
+ *
+ * @returns inputs `x` `[N, C, H, W]`; outputs `logits` `[N, K]`
+ */
+export function logitsProgram(model: Graph, logits = model.outputs[0]!.name): Program {
+  const graph = withPorts(model, logits);
+  return { graph: { ...graph, outputs: graph.outputs.filter((o) => o.name === 'logits') } };
+}
+
+/**
+ * From images and labels to logits and a loss per sample, and to the gradient of each sample's loss by its image.
+ *
+ * @returns inputs `x` `[N, C, H, W]`, `y` int64 `[N]`; outputs `logits` `[N, K]`, `loss` `[N]`, and `gradient`,
+ * shaped as x, where `differentiate` is set
+ */
+export function classifierProgram(
+  model: Graph,
+  loss: LossName,
+  { differentiate = true, logits = model.outputs[0]!.name }: { differentiate?: boolean; logits?: string } = {},
+): Program {
+  const renamed = withPorts(model, logits);
+  const b = GraphBuilder.from(renamed);
+  const labels = b.input('y', 'int64', [b.shape('x')[0]!]);
+  b.output('logits');
+  b.output(losses[loss](b, 'logits', labels), 'loss');
+  for (const o of renamed.outputs) if (o.name.endsWith('_next')) b.output(o.name);
+  const graph = b.build(model.name);
+  return differentiate ? { graph, gradient: { of: 'loss', wrt: ['x'], names: ['gradient'] } } : { graph };
+}
