@@ -65,16 +65,25 @@ export function backward(b: GraphBuilder, { of, wrt, emitter = 'cpu' }: Gradient
 
 /** The operators at which the gradient stops, for the error message. */
 function blame(b: GraphBuilder, depends: ReadonlySet<Value>, of: Value): string {
-  const stops = b.nodes.filter((n) => isOp(n.op) && rules[n.op] === STOP && n.inputs.some((i) => depends.has(i)));
-  return stops.length ? `it stops at ${stops.map(nodeLabel).slice(0, 3).join(', ')}` : `"${of}" does not depend on it`;
+  const stops = b.nodes.filter(
+    (n) => isOp(n.op) && rules[n.op] === STOP && n.inputs.some((i) => depends.has(i)),
+  );
+  return stops.length
+    ? `it stops at ${stops.map(nodeLabel).slice(0, 3).join(', ')}`
+    : `"${of}" does not depend on it`;
 }
 
-const ones = (b: GraphBuilder, of: Value): Value => b.floats([1], b.shape(of).map(() => 1));
+const ones = (b: GraphBuilder, of: Value): Value =>
+  b.floats(
+    [1],
+    b.shape(of).map(() => 1),
+  );
 
 /** All values that change with one of `wrt`. */
 function dependents(b: GraphBuilder, wrt: readonly Value[]): ReadonlySet<Value> {
   const set = new Set(wrt);
-  for (const node of b.nodes) if (node.inputs.some((i) => set.has(i))) for (const o of node.outputs) if (o) set.add(o);
+  for (const node of b.nodes)
+    if (node.inputs.some((i) => set.has(i))) for (const o of node.outputs) if (o) set.add(o);
   return set;
 }
 

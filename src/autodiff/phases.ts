@@ -23,7 +23,13 @@ export interface Phase {
  * @param size input size H
  * @param out output size Ho
  */
-export function phasesOf(size: number, out: number, kernel: number, stride: number, pad: number): { q: number; phases: Phase[] } {
+export function phasesOf(
+  size: number,
+  out: number,
+  kernel: number,
+  stride: number,
+  pad: number,
+): { q: number; phases: Phase[] } {
   const q = Math.ceil(size / stride);
   const phases = Array.from({ length: stride }, (_, r) => {
     const first = (r + pad) % stride;
@@ -61,17 +67,74 @@ export function addPhases(t: Tape, parts: readonly Phased[]): Phased {
   );
 }
 
-/** Interleaves phases to a map of the shape of `like`: Concat, DepthToSpace, crop. */
+/** Up to this width a product with a 0/1 matrix interleaves columns 2 to 6 times faster than DepthToSpace. */
+const WIDEST_PRODUCT = 160;
+
+/**
+ * Interleaves phases to a map of the shape of `like`.
+ *
+ * Side by side, the phases of a row are that row but for the order of its columns, which a product with a
+ * permutation matrix mends (and where phases are missing, it puts zeros in their place).
+ */
 export function interleave(t: Tape, { stride, phases }: Phased, like: Value): Value {
-  const some = phases.find((p) => p !== null);
-  if (some === undefined || some === null) throw new Error('a gradient with no phase');
-  const [, channels] = t.shape(some);
-  const last = phases.findLastIndex((p) => p !== null);
-  // Trailing zero phases are padding; zeros in between have to be made.
-  const present = phases.slice(0, last + 1).map((p) => p ?? t.mul(some, 0));
-  const missing = phases.length - present.length;
-  const stacked = t.b.pad(t.b.concat(present, 1), [0, 0, 0, 0], [0, missing * (channels as number), 0, 0]);
-  return cropLike(t, t.b.op('DepthToSpace', [stacked], { blocksize: stride, mode: 'DCR' }), like);
+  const present = phases.flatMap((v, index) =>
+    v === null ? [] : [{ v, row: Math.floor(index / stride), column: index % stride }],
+  );
+  const [, channels, rows, columns] = t.shape(present[0]!.v) as number[];
+  const width = t.shape(like)[3] as number;
+  if (stride * columns! > WIDEST_PRODUCT) return byDepthToSpace(t, { stride, phases }, like);
+  const beside = t.b.concat(
+    present.map((p) => p.v),
+    3,
+  );
+  const complete = present.length === phases.length;
+  // Complete rows can be taken apart before the product, which is then `stride` times smaller.
+  const group = complete ? stride : present.length;
+  const targets = complete
+    ? present.slice(0, stride).map((p) => p.column)
+    : present.map((p) => p.row * width + p.column);
+  const out = complete ? width : stride * width;
+  const order = new Float32Array(group * columns! * out);
+  for (const [k, target] of targets.entries())
+    for (let q = 0; q < columns!; q++) {
+      if ((target % width) + q * stride < width) order[(k * columns! + q) * out + target + q * stride] = 1;
+    }
+  const matrix = t.b.floats(order, [group * columns!, out]);
+  const tall = [0, channels!, stride * rows!];
+  const whole = complete
+    ? t.b.op('MatMul', [t.b.reshape(beside, [...tall, stride * columns!]), matrix])
+    : t.b.reshape(t.b.op('MatMul', [beside, matrix]), [...tall, width]);
+  return cropLike(t, whole, like);
+}
+
+/** The phases of a Conv that computes them as channels, phase-major, interleaved. */
+export function interleaveChannels(t: Tape, stacked: Value, stride: number, like: Value): Value {
+  const [, channels, rows, columns] = t.shape(stacked) as number[];
+  const width = t.shape(like)[3] as number;
+  const each = channels! / stride ** 2;
+  if (stride * columns! > WIDEST_PRODUCT)
+    return cropLike(t, t.b.op('DepthToSpace', [stacked], { blocksize: stride, mode: 'DCR' }), like);
+  const apart = t.b.reshape(stacked, [0, stride ** 2, each * rows!, columns!]);
+  const beside = t.b.reshape(t.b.transpose(apart, [0, 2, 1, 3]), [
+    0,
+    each,
+    stride * rows!,
+    stride * columns!,
+  ]);
+  const order = new Float32Array(stride * columns! * width);
+  for (let column = 0; column < width; column++)
+    order[((column % stride) * columns! + Math.floor(column / stride)) * width + column] = 1;
+  return cropLike(t, t.b.op('MatMul', [beside, t.b.floats(order, [stride * columns!, width])]), like);
+}
+
+function byDepthToSpace(t: Tape, { stride, phases }: Phased, like: Value): Value {
+  const some = phases.find((p) => p !== null)!;
+  const present = phases.map((p) => p ?? t.mul(some, 0));
+  return cropLike(
+    t,
+    t.b.op('DepthToSpace', [t.b.concat(present, 1)], { blocksize: stride, mode: 'DCR' }),
+    like,
+  );
 }
 
 /** Cuts a map that is larger than `like` to its size. */

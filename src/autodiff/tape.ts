@@ -1,5 +1,13 @@
 import { TouchstoneError } from '../errors.ts';
-import { type Dim, type GraphBuilder, type Node, nodeLabel, type Tensor, type TensorType, type Value } from '../graph/index.ts';
+import {
+  type Dim,
+  type GraphBuilder,
+  type Node,
+  nodeLabel,
+  type Tensor,
+  type TensorType,
+  type Value,
+} from '../graph/index.ts';
 
 /**
  * The gradient of a value, on its way back: one value of the value's own shape, or its s×s sub-pixel phases, which
@@ -20,7 +28,11 @@ export type Emitter = 'cpu' | 'cuda';
  * The vector-Jacobian product of one operator: from the node and the gradients of its outputs (`undefined` where
  * an output does not matter) to the gradients of its inputs.
  */
-export type Rule = (t: Tape, node: Node, g: readonly (Value | undefined)[]) => readonly (Adjoint | undefined)[];
+export type Rule = (
+  t: Tape,
+  node: Node,
+  g: readonly (Value | undefined)[],
+) => readonly (Adjoint | undefined)[];
 
 /** What a rule works with: the graph under construction, and what is known of the node at hand. */
 export class Tape {
@@ -87,7 +99,10 @@ export class Tape {
 
   /** 1 where `y > 0`, else 0, in an operator that the blocked layout has; `y` is the output of a Relu. */
   positive(y: Value): Value {
-    return this.b.op('HardSigmoid', [y], { alpha: { type: 'float', value: 2 ** 100 }, beta: { type: 'float', value: 0 } });
+    return this.b.op('HardSigmoid', [y], {
+      alpha: { type: 'float', value: 2 ** 100 },
+      beta: { type: 'float', value: 0 },
+    });
   }
 
   /**
@@ -138,4 +153,9 @@ export class Tape {
 
 /** A node that cannot be differentiated, and why. */
 export const refuse = (node: Node, why: string, remedy?: string): TouchstoneError =>
-  new TouchstoneError('E_UNSUPPORTED', `no gradient through ${nodeLabel(node)}: it ${why}`, undefined, remedy);
+  new TouchstoneError(
+    'E_UNSUPPORTED',
+    `no gradient through ${nodeLabel(node)}: it ${why}`,
+    undefined,
+    remedy,
+  );

@@ -8,7 +8,11 @@ export interface Program {
   /** Its inputs are fed by name, its outputs come back by name. Dimension 0 of the first input is the batch. */
   readonly graph: Graph;
   /** The sum of `of` is differentiated with respect to each of `wrt`; the results come back under `names`. */
-  readonly gradient?: { readonly of: string; readonly wrt: readonly string[]; readonly names: readonly string[] };
+  readonly gradient?: {
+    readonly of: string;
+    readonly wrt: readonly string[];
+    readonly names: readonly string[];
+  };
 }
 
 /** Values by name: plain row-major arrays with their shapes. */

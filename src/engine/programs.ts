@@ -11,17 +11,26 @@ export function imageInput(graph: Graph): { name: string; shape: readonly Dim[] 
   const inputs = graph.inputs.filter((i) => !graph.initializers.has(i.name));
   const [input] = inputs;
   if (!input || inputs.length !== 1)
-    throw new TouchstoneError('E_UNSUPPORTED', `a model with ${inputs.length} inputs`, 'exactly one, the images');
+    throw new TouchstoneError(
+      'E_UNSUPPORTED',
+      `a model with ${inputs.length} inputs`,
+      'exactly one, the images',
+    );
   const { type } = input;
   if (type?.kind !== 'tensor' || !type.shape || type.dtype !== 'float32')
-    throw new TouchstoneError('E_UNSUPPORTED', `input "${input.name}" of ${type?.kind === 'tensor' ? type.dtype : 'another type'}`, 'float32 images of known rank');
+    throw new TouchstoneError(
+      'E_UNSUPPORTED',
+      `input "${input.name}" of ${type?.kind === 'tensor' ? type.dtype : 'another type'}`,
+      'float32 images of known rank',
+    );
   return { name: input.name, shape: type.shape };
 }
 
 /** The model with its input called `x`, its logits `logits`, and nothing else in the way of the ports' names. */
 function withPorts(model: Graph, logits: string): Graph {
   const names = new Map<string, string>();
-  for (const name of valueNames(model)) if ((PORTS as readonly string[]).includes(name)) names.set(name, `model_${name}`);
+  for (const name of valueNames(model))
+    if ((PORTS as readonly string[]).includes(name)) names.set(name, `model_${name}`);
   names.set(imageInput(model).name, 'x');
   names.set(logits, 'logits');
   return rename(model, names);
@@ -46,7 +55,10 @@ export function logitsProgram(model: Graph, logits = model.outputs[0]!.name): Pr
 export function classifierProgram(
   model: Graph,
   loss: LossName,
-  { differentiate = true, logits = model.outputs[0]!.name }: { differentiate?: boolean; logits?: string } = {},
+  {
+    differentiate = true,
+    logits = model.outputs[0]!.name,
+  }: { differentiate?: boolean; logits?: string } = {},
 ): Program {
   const renamed = withPorts(model, logits);
   const b = GraphBuilder.from(renamed);

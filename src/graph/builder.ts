@@ -38,7 +38,11 @@ export class GraphBuilder {
       b.#taken.add(name);
       if (graph.initializers.has(name)) continue;
       if (type?.kind !== 'tensor' || !type.shape)
-        throw new TouchstoneError('E_UNSUPPORTED', `input "${name}" without a shape`, 'a tensor of known rank');
+        throw new TouchstoneError(
+          'E_UNSUPPORTED',
+          `input "${name}" without a shape`,
+          'a tensor of known rank',
+        );
       b.input(name, type.dtype, type.shape);
     }
     for (const [name, tensor] of graph.initializers) b.initializer(name, tensor);
@@ -90,7 +94,12 @@ export class GraphBuilder {
   }
 
   /** Appends an operator with one output. Layout operators on constants are computed at once. */
-  op(op: string, inputs: readonly Value[], attributes: Readonly<Record<string, AttributeValue>> = {}, hint = op): Value {
+  op(
+    op: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    hint = op,
+  ): Value {
     return this.ops(op, inputs, attributes, 1, hint)[0]!;
   }
 
@@ -123,14 +132,24 @@ export class GraphBuilder {
       constant: (i) => this.constantValue(node.inputs[i] ?? ''),
       input: (i) => {
         const type = this.#types.get(node.inputs[i] ?? '');
-        if (!type) throw new TouchstoneError('E_ONNX', `${nodeLabel(node)} lacks input ${i}`, 'a value defined before it');
+        if (!type)
+          throw new TouchstoneError(
+            'E_ONNX',
+            `${nodeLabel(node)} lacks input ${i}`,
+            'a value defined before it',
+          );
         return type;
       },
     });
     for (const [i, output] of node.outputs.entries()) {
       const type = types[i];
       if (!output) continue;
-      if (!type) throw new TouchstoneError('E_ONNX', `${nodeLabel(node)} has ${node.outputs.length} outputs`, `${types.length}`);
+      if (!type)
+        throw new TouchstoneError(
+          'E_ONNX',
+          `${nodeLabel(node)} has ${node.outputs.length} outputs`,
+          `${types.length}`,
+        );
       this.#taken.add(output);
       this.#types.set(output, type);
     }
@@ -143,7 +162,14 @@ export class GraphBuilder {
     if (name !== value) {
       source = name;
       this.#taken.add(name);
-      this.node({ op: 'Identity', domain: '', name, inputs: [value], outputs: [name], attributes: new Map() });
+      this.node({
+        op: 'Identity',
+        domain: '',
+        name,
+        inputs: [value],
+        outputs: [name],
+        attributes: new Map(),
+      });
     }
     const { dtype, shape } = this.type(source);
     this.#outputs.push({ name: source, type: { kind: 'tensor', dtype, shape } });
@@ -188,7 +214,9 @@ export class GraphBuilder {
   flip(value: Value, axes: readonly number[]): Value {
     return this.slice(
       value,
-      axes.filter((axis) => this.shape(value)[axis] !== 1).map((axis) => ({ axis, start: -1, end: -(2 ** 31), step: -1 })),
+      axes
+        .filter((axis) => this.shape(value)[axis] !== 1)
+        .map((axis) => ({ axis, start: -1, end: -(2 ** 31), step: -1 })),
     );
   }
 
@@ -218,7 +246,8 @@ export class GraphBuilder {
   /** Reshapes to the shape that `like` has, of which at most one dimension may be dynamic. */
   reshapeLike(value: Value, like: Value): Value {
     const target = this.shape(like);
-    if (target.length === this.shape(value).length && target.every((d, i) => d === this.shape(value)[i])) return value;
+    if (target.length === this.shape(value).length && target.every((d, i) => d === this.shape(value)[i]))
+      return value;
     const symbolic = target.filter((d) => typeof d !== 'number').length;
     if (symbolic > 1) return this.op('Reshape', [value, this.op('Shape', [like])]);
     return this.reshape(

@@ -39,11 +39,13 @@ export const dataTypeNumber = (dtype: DataType): number => ORDER.indexOf(dtype);
 /** The element type of an ONNX number. @throws E_ONNX for a number that ONNX does not define. */
 export function dataTypeOf(number: number): DataType {
   const dtype = ORDER[number];
-  if (!dtype) throw new TouchstoneError('E_ONNX', `element type ${number}`, 'one that ONNX defines (1 to 26)');
+  if (!dtype)
+    throw new TouchstoneError('E_ONNX', `element type ${number}`, 'one that ONNX defines (1 to 26)');
   return dtype;
 }
 
 /** The element type that a node's attribute names (Cast's `to`). */
 export const attributeDataType = (node: Node, name: string): DataType => dataTypeOf(intOf(node, name, 0));
 
-export const isFloat = (dtype: DataType): boolean => dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
+export const isFloat = (dtype: DataType): boolean =>
+  dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';

@@ -18,7 +18,12 @@ const stridesOf = (shape: readonly number[]): number[] => {
 };
 
 /** Gathers `shape` elements walking the source with the given stride per axis (which may be negative). */
-function walk(source: Float32Array, shape: readonly number[], strides: readonly number[], offset: number): Float32Array {
+function walk(
+  source: Float32Array,
+  shape: readonly number[],
+  strides: readonly number[],
+  offset: number,
+): Float32Array {
   const out = new Float32Array(shape.reduce((a, b) => a * b, 1));
   let at = 0;
   const visit = (axis: number, from: number): void => {
@@ -35,7 +40,15 @@ function walk(source: Float32Array, shape: readonly number[], strides: readonly 
 export function transposed(t: FloatTensor, perm: readonly number[]): FloatTensor {
   const strides = stridesOf(t.shape);
   const shape = perm.map((p) => t.shape[p]!);
-  return float32(walk(t.data, shape, perm.map((p) => strides[p]!), 0), shape);
+  return float32(
+    walk(
+      t.data,
+      shape,
+      perm.map((p) => strides[p]!),
+      0,
+    ),
+    shape,
+  );
 }
 
 export interface AxisSlice {
@@ -91,4 +104,5 @@ export function zeroPadded(t: FloatTensor, before: readonly number[], after: rea
   return float32(data, shape);
 }
 
-export const asFloat32 = (t: Tensor | undefined): FloatTensor | undefined => (t && isFloat32(t) ? t : undefined);
+export const asFloat32 = (t: Tensor | undefined): FloatTensor | undefined =>
+  t && isFloat32(t) ? t : undefined;

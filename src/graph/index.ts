@@ -1,17 +1,28 @@
 /** The graph: ONNX models in memory, their types, building, reading and writing. */
-export { float, float32, floatOf, int64, intOf, intsOf, scalar, stringOf } from './attributes.ts';
+export {
+  type AttributeValue,
+  float,
+  float32,
+  floatOf,
+  int64,
+  intOf,
+  intsOf,
+  scalar,
+  stringOf,
+} from './attributes.ts';
 export { GraphBuilder, OPSET, toModel, type Value } from './builder.ts';
 export { dataTypeNumber, dataTypeOf, isFloat } from './data-types.ts';
 export { broadcast, formatShape, product, quotient, sizeOf } from './dims.ts';
 export type * from './ir.ts';
 export { isOp, OPS, type Op } from './ops.ts';
-export { nodeLabel, type TensorType } from './shapes/index.ts';
-export { padsOf, resolveSlice, sliceOf } from './shapes/layout.ts';
-export { keepsDims, reducedAxes } from './shapes/reduce.ts';
-export { type Window, windowOf, windowOutput } from './shapes/spatial.ts';
 export { bakeNormalisation } from './passes/bake-normalisation.ts';
 export { foldBatchNorm } from './passes/fold-batch-norm.ts';
 export { asInputs, inTrainingMode, parameterNames, statisticNames, withValues } from './passes/parameters.ts';
 export { rename, valueNames } from './passes/rename.ts';
 export { dropNoOps } from './passes/simplify.ts';
 export * from './proto/index.ts';
+export { nodeLabel, type TensorType } from './shapes/index.ts';
+export { padsOf, resolveSlice, sliceOf } from './shapes/layout.ts';
+export { keepsDims, reducedAxes } from './shapes/reduce.ts';
+export { type Window, windowOf, windowOutput } from './shapes/spatial.ts';
+export { validateModel } from './validate.ts';

@@ -22,7 +22,10 @@ export const LeakyRelu: Rule = (t, node, [g]) => {
 export const Clip: Rule = (t, node, [g]) => {
   const [value, low, high] = node.inputs as [Value, Value?, Value?];
   let mask: Value | undefined;
-  for (const [op, bound] of [['Less', low], ['Greater', high]] as const) {
+  for (const [op, bound] of [
+    ['Less', low],
+    ['Greater', high],
+  ] as const) {
     if (!bound) continue;
     const inside = t.b.op('Sub', [t.b.scalar(1), indicator(t, op, value, bound)]);
     mask = mask ? t.mul(mask, inside) : inside;

@@ -2,7 +2,8 @@ import type { Value } from '../../graph/index.ts';
 import { type Rule, refuse } from '../tape.ts';
 
 /** d(a + b) = 1, 1 */
-export const Add: Rule = (t, node, [g]) => node.inputs.map((v, i) => (t.needs(node, i) ? t.unbroadcast(g!, v) : undefined));
+export const Add: Rule = (t, node, [g]) =>
+  node.inputs.map((v, i) => (t.needs(node, i) ? t.unbroadcast(g!, v) : undefined));
 
 /** d(a − b) = 1, −1 */
 export const Sub: Rule = (t, node, [g]) =>

@@ -10,7 +10,8 @@ export function convWeightGradient(t: Tape, node: Node, g: Value, w: Window, gro
   const x = node.inputs[0]!;
   const [, c] = t.shape(node.inputs[1]!) as number[];
   const { size } = t.sizes(g, node);
-  if (group > 1 || w.strides[0] > 1 || c! < 16 || t.emitter === 'cuda') return bySwappedAxes(t, node, x, g, w, group);
+  if (group > 1 || w.strides[0] > 1 || c! < 16 || t.emitter === 'cuda')
+    return bySwappedAxes(t, node, x, g, w, group);
   return byColumns(t, node, x, g, w, size[0] * size[1] >= 256);
 }
 
@@ -22,14 +23,23 @@ function bySwappedAxes(t: Tape, node: Node, x: Value, g: Value, w: Window, group
   const images =
     group === 1
       ? t.b.transpose(x, [1, 0, 2, 3])
-      : t.b.reshape(
-          t.b.transpose(t.b.reshape(x, [0, group, perGroup, height! * width!]), [2, 1, 0, 3]),
-          [perGroup, -1, height!, width!],
-        );
+      : t.b.reshape(t.b.transpose(t.b.reshape(x, [0, group, perGroup, height! * width!]), [2, 1, 0, 3]), [
+          perGroup,
+          -1,
+          height!,
+          width!,
+        ]);
   const filters = t.b.transpose(g, [1, 0, 2, 3]);
-  const product = t.b.op('Conv', [images, filters], { strides: w.dilations, dilations: w.strides, pads: w.pads, group });
+  const product = t.b.op('Conv', [images, filters], {
+    strides: w.dilations,
+    dilations: w.strides,
+    pads: w.pads,
+    group,
+  });
   const kernel = t.shape(node.inputs[1]!).slice(2) as number[];
-  const cuts = [0, 1].flatMap((a) => (t.shape(product)[a + 2] === kernel[a] ? [] : [{ axis: a + 2, start: 0, end: kernel[a]! }]));
+  const cuts = [0, 1].flatMap((a) =>
+    t.shape(product)[a + 2] === kernel[a] ? [] : [{ axis: a + 2, start: 0, end: kernel[a]! }],
+  );
   return t.b.transpose(t.b.slice(product, cuts), [1, 0, 2, 3]);
 }
 
@@ -42,7 +52,10 @@ function byColumns(t: Tape, node: Node, x: Value, g: Value, w: Window, batched: 
     const at = [Math.floor(k / kw!) * w.dilations[0], (k % kw!) * w.dilations[1]];
     const whole = kh === 1 && kw === 1 && t.shape(padded)[2] === out[0] && t.shape(padded)[3] === out[1];
     if (whole) return padded;
-    return t.b.slice(padded, [0, 1].map((a) => ({ axis: a + 2, start: at[a]!, end: at[a]! + out[a]! })));
+    return t.b.slice(
+      padded,
+      [0, 1].map((a) => ({ axis: a + 2, start: at[a]!, end: at[a]! + out[a]! })),
+    );
   });
   const positions = out[0] * out[1];
   const columns = t.b.reshape(t.b.concat(shifted, 1), [0, kh! * kw! * c!, positions]);

@@ -1,5 +1,5 @@
 import { intOf, intsOf, type Node, type Value, type Window, windowOf } from '../../graph/index.ts';
-import { type Phase, cropLike, padSpatial, phasesOf } from '../phases.ts';
+import { interleaveChannels, type Phase, padSpatial, phasesOf } from '../phases.ts';
 import { type Adjoint, type Rule, refuse, type Tape } from '../tape.ts';
 import { convWeightGradient } from './conv-weight.ts';
 
@@ -16,7 +16,8 @@ interface Geometry {
 
 function geometry(t: Tape, node: Node): Geometry {
   const [x, w] = node.inputs as [Value, Value];
-  if (t.shape(x).length !== 4) throw refuse(node, `has rank ${t.shape(x).length}`, 'only 2-D convolutions are differentiated');
+  if (t.shape(x).length !== 4)
+    throw refuse(node, `has rank ${t.shape(x).length}`, 'only 2-D convolutions are differentiated');
   const { size } = t.sizes(x, node);
   const kernel = t.shape(w).slice(2) as number[];
   return {
@@ -75,7 +76,12 @@ function correlate(
   const grow = (v: readonly number[]) => v.map((p) => Math.max(0, p));
   const input = padSpatial(t, g, cut(before), cut(after));
   const kernel_shape = t.shape(weight).slice(2) as number[];
-  return t.b.op('Conv', [input, weight], { kernel_shape, pads: [...grow(before), ...grow(after)], group, dilations });
+  return t.b.op('Conv', [input, weight], {
+    kernel_shape,
+    pads: [...grow(before), ...grow(after)],
+    group,
+    dilations,
+  });
 }
 
 /** The part of the flipped, swapped weight that reaches phase (a, b). */
@@ -97,7 +103,11 @@ function byPhases(t: Tape, node: Node, g: Value, { window: w, group, size, out }
   const pairs = rows.phases.flatMap((a) => columns.phases.map((b) => [a, b] as const));
   const channels = t.shape(weight)[0] as number;
 
-  if (group === 1 && channels * stride ** 2 <= SUBPIXEL_CHANNELS && pairs.every(([a, b]) => a.taps && b.taps)) {
+  if (
+    group === 1 &&
+    channels * stride ** 2 <= SUBPIXEL_CHANNELS &&
+    pairs.every(([a, b]) => a.taps && b.taps)
+  ) {
     const tops = Math.max(...rows.phases.map((p) => p.before));
     const lefts = Math.max(...columns.phases.map((p) => p.before));
     const height = Math.max(...rows.phases.map((p) => tops - p.before + p.taps));
@@ -109,12 +119,14 @@ function byPhases(t: Tape, node: Node, g: Value, { window: w, group, size, out }
     });
     const after = [rows.q - out[0] - tops + height - 1, columns.q - out[1] - lefts + width - 1];
     const stacked = correlate(t, g, t.b.concat(kernels, 0), [tops, lefts], after, {});
-    return cropLike(t, t.b.op('DepthToSpace', [stacked], { blocksize: stride, mode: 'DCR' }), node.inputs[0]!);
+    return interleaveChannels(t, stacked, stride, node.inputs[0]!);
   }
 
   const phases = pairs.map(([a, b]) =>
     a.taps && b.taps
-      ? correlate(t, g, phaseKernel(t, weight, a, b, stride), [a.before, b.before], [a.after, b.after], { group })
+      ? correlate(t, g, phaseKernel(t, weight, a, b, stride), [a.before, b.before], [a.after, b.after], {
+          group,
+        })
       : null,
   );
   return { stride, phases };
@@ -124,7 +136,11 @@ function byConvTranspose(t: Tape, node: Node, g: Value, { window: w, group, size
   const output_padding = [0, 1].map(
     (a) =>
       size[a]! -
-      (w.strides[a]! * (out[a]! - 1) + w.dilations[a]! * (w.kernel[a]! - 1) + 1 - w.pads[a]! - w.pads[a + 2]!),
+      (w.strides[a]! * (out[a]! - 1) +
+        w.dilations[a]! * (w.kernel[a]! - 1) +
+        1 -
+        w.pads[a]! -
+        w.pads[a + 2]!),
   );
   return t.b.op('ConvTranspose', [g, node.inputs[1]!], {
     kernel_shape: w.kernel,
@@ -142,7 +158,13 @@ export const ConvTranspose: Rule = (t, node, [g]) => {
   if (intsOf(node, 'output_shape')) throw refuse(node, 'has output_shape', 'write it with pads');
   const window = windowOf(node, t.sizes(x, node).size, t.shape(w).slice(2) as number[]);
   const group = intOf(node, 'group', 1);
-  const attributes = { kernel_shape: window.kernel, strides: window.strides, dilations: window.dilations, pads: window.pads, group };
+  const attributes = {
+    kernel_shape: window.kernel,
+    strides: window.strides,
+    dilations: window.dilations,
+    pads: window.pads,
+    group,
+  };
   return t.each(
     node,
     () => t.b.op('Conv', [g!, w], attributes),

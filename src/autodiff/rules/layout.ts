@@ -1,4 +1,13 @@
-import { intOf, intsOf, type Node, padsOf, resolveSlice, sliceOf, stringOf, type Value } from '../../graph/index.ts';
+import {
+  intOf,
+  intsOf,
+  type Node,
+  padsOf,
+  resolveSlice,
+  sliceOf,
+  stringOf,
+  type Value,
+} from '../../graph/index.ts';
 import { type Rule, refuse, type Tape } from '../tape.ts';
 
 /** Back to the shape of the input. What becomes a map again goes on in the blocked layout. */
@@ -15,7 +24,12 @@ export const Unsqueeze = backToInput;
 export const Transpose: Rule = (t, node, [g]) => {
   const rank = t.shape(g!).length;
   const perm = intsOf(node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
-  return [t.b.transpose(g!, perm.map((_, i) => perm.indexOf(i)))];
+  return [
+    t.b.transpose(
+      g!,
+      perm.map((_, i) => perm.indexOf(i)),
+    ),
+  ];
 };
 
 /** Each input gets its own part. */
@@ -61,14 +75,21 @@ function spreadOut(t: Tape, value: Value, axis: number, gap: number): Value {
   const count = shape[axis] as number;
   const widened = t.b.op('Unsqueeze', [value, t.b.ints([axis + 1])]);
   const zeros = new Array<number>(shape.length + 1).fill(0);
-  const padded = t.b.pad(widened, zeros, zeros.map((_, i) => (i === axis + 1 ? gap - 1 : 0)));
-  const merged = shape.map((d, i) => (i === axis ? count * gap : typeof d === 'number' ? d : i === 0 ? 0 : -1));
+  const padded = t.b.pad(
+    widened,
+    zeros,
+    zeros.map((_, i) => (i === axis + 1 ? gap - 1 : 0)),
+  );
+  const merged = shape.map((d, i) =>
+    i === axis ? count * gap : typeof d === 'number' ? d : i === 0 ? 0 : -1,
+  );
   return t.b.slice(t.b.reshape(padded, merged), [{ axis, start: 0, end: (count - 1) * gap + 1 }]);
 }
 
 /** The part that was the input. */
 export const Pad: Rule = (t, node, [g]) => {
-  if (stringOf(node, 'mode', 'constant') !== 'constant') throw refuse(node, `pads by "${stringOf(node, 'mode', '')}"`);
+  if (stringOf(node, 'mode', 'constant') !== 'constant')
+    throw refuse(node, `pads by "${stringOf(node, 'mode', '')}"`);
   const { before, after } = padsOf(t.context(node));
   const x = t.shape(node.inputs[0]!);
   const inverse = [before.map((n) => -n), after.map((n) => -n)] as const;

@@ -32,7 +32,8 @@ export const MatMul: Rule = (t, node, [g]) => {
     node,
     () => t.unbroadcast(t.b.op('MatMul', [g!, lastTwoSwapped(t, b)]), a),
     () => {
-      if (ranks[1] !== 2 || ranks[0] === 2) return t.unbroadcast(t.b.op('MatMul', [lastTwoSwapped(t, a), g!]), b);
+      if (ranks[1] !== 2 || ranks[0] === 2)
+        return t.unbroadcast(t.b.op('MatMul', [lastTwoSwapped(t, a), g!]), b);
       // One product over all leading axes, instead of many and a sum.
       const [k, n] = t.shape(b) as number[];
       return t.b.op('Gemm', [t.b.reshape(a, [-1, k!]), t.b.reshape(g!, [-1, n!])], { transA: 1 });
@@ -45,7 +46,12 @@ export const SoftmaxCrossEntropyLoss: Rule = (t, node, [g, gLogProbabilities]) =
   const [scores, labels, weights] = node.inputs as [Value, Value, Value?];
   const classes = t.shape(scores)[1];
   if (gLogProbabilities) throw refuse(node, 'has its second output used', 'use LogSoftmax for it');
-  if (stringOf(node, 'reduction', 'mean') !== 'none' || weights || t.shape(scores).length !== 2 || typeof classes !== 'number')
+  if (
+    stringOf(node, 'reduction', 'mean') !== 'none' ||
+    weights ||
+    t.shape(scores).length !== 2 ||
+    typeof classes !== 'number'
+  )
     throw refuse(node, 'is reduced, weighted or spatial', 'use one loss per sample, reduction "none"');
   if (node.attributes.has('ignore_index')) throw refuse(node, 'has ignore_index');
   return t.each(node, () => {

@@ -43,10 +43,19 @@ export const AveragePool: Rule = (t, node, [g]) => {
 };
 
 /** Sums each output's share over its window: an AveragePool (times its size) of the phases that a stride makes. */
-function spread(t: Tape, node: Node, share: Value, p: Pool, kernel: readonly number[], strides: readonly number[]): Adjoint {
+function spread(
+  t: Tape,
+  node: Node,
+  share: Value,
+  p: Pool,
+  kernel: readonly number[],
+  strides: readonly number[],
+): Adjoint {
   if (strides[0] !== strides[1]) throw refuse(node, 'has different strides for rows and columns');
   const stride = strides[0]!;
-  const [rows, columns] = [0, 1].map((a) => phasesOf(p.size[a]!, p.out[a]!, kernel[a]!, stride, p.window.pads[a]!));
+  const [rows, columns] = [0, 1].map((a) =>
+    phasesOf(p.size[a]!, p.out[a]!, kernel[a]!, stride, p.window.pads[a]!),
+  );
   const phases = rows!.phases.flatMap((a) =>
     columns!.phases.map((b) => {
       if (a.taps === 0 || b.taps === 0) return null;

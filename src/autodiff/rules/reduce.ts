@@ -18,7 +18,8 @@ export const ReduceMean: Rule = (t, node, [g]) => {
   const axes = reducedAxes(t.context(node));
   const counts = axes.map((a) => t.shape(x)[a]);
   const spread = t.expandLike(restored(t, node, g!, axes), x, axes);
-  if (counts.every((n) => typeof n === 'number')) return [t.mul(spread, 1 / counts.reduce<number>((p, n) => p * (n as number), 1))];
+  if (counts.every((n) => typeof n === 'number'))
+    return [t.mul(spread, 1 / counts.reduce<number>((p, n) => p * (n as number), 1))];
   // A dynamic axis (the batch) is counted while running: as many ones as x has elements, averaged like x.
   const ones = t.b.op('Div', [spread, t.sum(t.expandLike(t.b.scalar(1), x, axes), axes)]);
   return [ones];
@@ -28,7 +29,9 @@ export const ReduceMean: Rule = (t, node, [g]) => {
 export const ReduceMax: Rule = (t, node, [g]) => {
   const x = node.inputs[0]!;
   const axes = reducedAxes(t.context(node));
-  const winners = t.b.op('Cast', [t.b.op('Equal', [x, restored(t, node, node.outputs[0]!, axes)])], { to: 1 });
+  const winners = t.b.op('Cast', [t.b.op('Equal', [x, restored(t, node, node.outputs[0]!, axes)])], {
+    to: 1,
+  });
   const share = t.b.op('Div', [restored(t, node, g!, axes), t.sum(winners, axes)]);
   return [t.mul(winners, share)];
 };

@@ -38,9 +38,18 @@ const cudaIsSetUp = (): boolean =>
 export function onnxruntimeEngine(options: EngineOptions = {}): Engine {
   const wanted = options.device ?? 'auto';
   if (wanted === 'cuda' && !cudaIsSetUp())
-    throw new TouchstoneError('E_ENGINE', 'no CUDA provider', 'one beside onnxruntime-node', 'run `npm run setup:cuda`, or use --device cpu');
+    throw new TouchstoneError(
+      'E_ENGINE',
+      'no CUDA provider',
+      'one beside onnxruntime-node',
+      'run `npm run setup:cuda`, or use --device cpu',
+    );
   const device = wanted === 'cuda' || (wanted === 'auto' && cudaIsSetUp()) ? 'cuda' : 'cpu';
-  const runtime: Runtime = { device, threads: options.threads ?? availableParallelism(), counter: new PassCounter() };
+  const runtime: Runtime = {
+    device,
+    threads: options.threads ?? availableParallelism(),
+    counter: new PassCounter(),
+  };
   const open = new Set<Executable>();
 
   return {

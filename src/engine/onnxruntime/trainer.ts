@@ -1,5 +1,12 @@
 import { TouchstoneError } from '../../errors.ts';
-import { asInputs, float32, formatShape, type Graph, statisticNames, type Tensor } from '../../graph/index.ts';
+import {
+  asInputs,
+  float32,
+  formatShape,
+  type Graph,
+  statisticNames,
+  type Tensor,
+} from '../../graph/index.ts';
 import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
 import { lowered, type Runtime } from './index.ts';
 import { Session } from './session.ts';
@@ -9,7 +16,10 @@ import { next, sgdStep, velocityOf } from './update.ts';
  * Parameters live here as arrays that are fed at each run (onnxruntime reads them in place) and replaced by what an
  * update puts out.
  */
-export async function createTrainer(runtime: Runtime, { model, parameters, optimizer }: TrainingOptions): Promise<Trainer> {
+export async function createTrainer(
+  runtime: Runtime,
+  { model, parameters, optimizer }: TrainingOptions,
+): Promise<Trainer> {
   const statistics = statisticNames(model);
   const live = [...parameters, ...statistics];
   const values = new Map<string, Tensor>();
@@ -39,7 +49,10 @@ export async function createTrainer(runtime: Runtime, { model, parameters, optim
     ...Object.fromEntries([...values].filter(([name]) => uses(name))),
   });
 
-  const executable = (session: Session, run: Executable['run']): Executable => ({ run, close: () => session.close() });
+  const executable = (session: Session, run: Executable['run']): Executable => ({
+    run,
+    close: () => session.close(),
+  });
 
   return {
     async compile(program: Program) {
@@ -57,10 +70,15 @@ export async function createTrainer(runtime: Runtime, { model, parameters, optim
       const program = { graph, gradient: { of: loss, wrt: parameters, names: [] } };
       return executable(session, async (feeds) => {
         runtime.counter.count(program, feeds);
-        const momenta = [...velocities].map(([name, v]) => [velocityOf(name), v] as const).filter(([name]) => uses(name));
+        const momenta = [...velocities]
+          .map(([name, v]) => [velocityOf(name), v] as const)
+          .filter(([name]) => uses(name));
         const outputs = await session.run({ ...fed(feeds, uses), ...Object.fromEntries(momenta) });
         for (const name of live) take(outputs, next(name), (t) => values.set(name, t));
-        for (const name of parameters) take(outputs, next(velocityOf(name)), (t) => velocities.set(name, float32(t.data as Float32Array, t.shape)));
+        for (const name of parameters)
+          take(outputs, next(velocityOf(name)), (t) =>
+            velocities.set(name, float32(t.data as Float32Array, t.shape)),
+          );
         return outputs;
       });
     },
@@ -93,7 +111,11 @@ function replace(into: Map<string, Tensor>, from: ReadonlyMap<string, Tensor>): 
   for (const [name, old] of into) {
     const tensor = from.get(name);
     if (!tensor || formatShape(tensor.shape) !== formatShape(old.shape))
-      throw new TouchstoneError('E_SHAPE', `the checkpoint's ${name} is ${formatShape(tensor?.shape)}`, formatShape(old.shape));
+      throw new TouchstoneError(
+        'E_SHAPE',
+        `the checkpoint's ${name} is ${formatShape(tensor?.shape)}`,
+        formatShape(old.shape),
+      );
     into.set(name, tensor);
   }
 }

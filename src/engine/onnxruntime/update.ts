@@ -11,7 +11,13 @@ export const velocityOf = (name: string): string => `${name}_velocity`;
  *
  * @param graph a forward graph whose parameters are inputs
  */
-export function sgdStep(graph: Graph, loss: string, parameters: readonly string[], sgd: Sgd, emitter: Emitter): Graph {
+export function sgdStep(
+  graph: Graph,
+  loss: string,
+  parameters: readonly string[],
+  sgd: Sgd,
+  emitter: Emitter,
+): Graph {
   const b = GraphBuilder.from(graph);
   const mean = b.op('ReduceMean', [loss], { keepdims: 0 }, 'mean_loss');
   const gradients = backward(b, { of: mean, wrt: parameters, emitter });
@@ -21,11 +27,14 @@ export function sgdStep(graph: Graph, loss: string, parameters: readonly string[
     const shape = b.shape(name);
     const velocity = b.input(velocityOf(name), 'float32', shape);
     const scaled = (value: string, by: number) => b.op('Mul', [value, b.scalar(by)]);
-    const decayed = sgd.weightDecay ? b.op('Add', [gradients[i]!, scaled(name, sgd.weightDecay)]) : gradients[i]!;
-    const v = sgd.momentum ? b.op('Add', [scaled(velocity, sgd.momentum), decayed]) : b.op('Identity', [decayed]);
+    const decayed = sgd.weightDecay
+      ? b.op('Add', [gradients[i]!, scaled(name, sgd.weightDecay)])
+      : gradients[i]!;
+    const v = sgd.momentum
+      ? b.op('Add', [scaled(velocity, sgd.momentum), decayed])
+      : b.op('Identity', [decayed]);
     b.output(v, next(velocityOf(name)));
     b.output(b.op('Sub', [name, b.op('Mul', [v, rate])]), next(name));
   }
   return b.build(`${graph.name}_sgd`);
 }
-

@@ -27,13 +27,20 @@ export function foldBatchNorm(graph: Graph): Graph {
     const scale = Float64Array.from(gamma!, (g, c) => g / Math.sqrt(variance![c]! + epsilon));
 
     // One layer's weight may serve several: the folded one gets a name of its own.
-    const [weightName, biasName] = [`${layer.inputs[1]}_folded`, `${layer.inputs[2] || layer.inputs[1]}_folded_bias`];
+    const [weightName, biasName] = [
+      `${layer.inputs[1]}_folded`,
+      `${layer.inputs[2] || layer.inputs[1]}_folded_bias`,
+    ];
     initializers.set(weightName, scaledRows(weight, scale, layer));
     initializers.set(
       biasName,
       float32(Float32Array.from(scale, (s, c) => ((bias?.data[c] ?? 0) - mean![c]!) * s + beta![c]!)),
     );
-    replaced.set(layer, { ...layer, inputs: [layer.inputs[0]!, weightName, biasName], outputs: [bn.outputs[0]!] });
+    replaced.set(layer, {
+      ...layer,
+      inputs: [layer.inputs[0]!, weightName, biasName],
+      outputs: [bn.outputs[0]!],
+    });
     replaced.set(bn, null);
   }
 

@@ -23,5 +23,7 @@ function isNoOp(n: Node, used: ReadonlySet<string>): boolean {
   if (n.domain !== '') return false;
   if (n.op === 'Identity') return true;
   const mask = n.outputs[1];
-  return n.op === 'Dropout' && !n.inputs[2] && intOf(n, 'training_mode', 0) === 0 && !(mask && used.has(mask));
+  return (
+    n.op === 'Dropout' && !n.inputs[2] && intOf(n, 'training_mode', 0) === 0 && !(mask && used.has(mask))
+  );
 }

@@ -11,7 +11,11 @@ function broadcastInputs(c: ShapeContext, from = 0): readonly Dim[] {
   for (let i = from; i < c.node.inputs.length; i++) {
     const next = broadcast(shape, c.input(i).shape);
     if (!next)
-      throw mismatch(c.node, `got shapes ${formatShape(shape)} and ${formatShape(c.input(i).shape)}`, 'shapes that broadcast');
+      throw mismatch(
+        c.node,
+        `got shapes ${formatShape(shape)} and ${formatShape(c.input(i).shape)}`,
+        'shapes that broadcast',
+      );
     shape = next;
   }
   return shape;
@@ -25,7 +29,9 @@ export const comparison: ShapeRule = (c) => [{ dtype: 'bool', shape: broadcastIn
 
 export const Where: ShapeRule = (c) => [{ dtype: c.input(1).dtype, shape: broadcastInputs(c) }];
 
-export const Cast: ShapeRule = (c) => [{ dtype: attributeDataType(c.node, 'to') as DataType, shape: c.input(0).shape }];
+export const Cast: ShapeRule = (c) => [
+  { dtype: attributeDataType(c.node, 'to') as DataType, shape: c.input(0).shape },
+];
 
 /** The same shape twice: the value and the mask (a bool). */
 export const Dropout: ShapeRule = (c) => [c.input(0), { dtype: 'bool', shape: c.input(0).shape }];

@@ -29,7 +29,8 @@ export const Flatten: ShapeRule = (c) => {
 export const Transpose: ShapeRule = (c) => {
   const { dtype, shape } = c.input(0);
   const perm = intsOf(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
-  if (perm.length !== shape.length) throw mismatch(c.node, `got shape ${formatShape(shape)}`, `rank ${perm.length}`);
+  if (perm.length !== shape.length)
+    throw mismatch(c.node, `got shape ${formatShape(shape)}`, `rank ${perm.length}`);
   return [{ dtype, shape: perm.map((p) => shape[p]!) }];
 };
 
@@ -64,7 +65,11 @@ export const Concat: ShapeRule = (c) => {
     for (const [a, n] of next.entries()) {
       if (a === axis) continue;
       if (typeof n === 'number' && typeof shape[a] === 'number' && n !== shape[a])
-        throw mismatch(c.node, `got shapes ${formatShape(shape)} and ${formatShape(next)}`, 'shapes equal but on its axis');
+        throw mismatch(
+          c.node,
+          `got shapes ${formatShape(shape)} and ${formatShape(next)}`,
+          'shapes equal but on its axis',
+        );
       if (typeof n === 'number') shape[a] = n;
     }
   }
@@ -73,7 +78,12 @@ export const Concat: ShapeRule = (c) => {
 };
 
 /** What a Slice takes from one axis: `step` may be negative; `start` and `count` are resolved against `size`. */
-export function resolveSlice(size: number, start: number, end: number, step: number): { start: number; count: number } {
+export function resolveSlice(
+  size: number,
+  start: number,
+  end: number,
+  step: number,
+): { start: number; count: number } {
   const clamp = (v: number, low: number, high: number) => Math.min(Math.max(v, low), high);
   const s = start < 0 ? start + size : start;
   const e = end < 0 ? end + size : end;
@@ -91,7 +101,11 @@ export const Slice: ShapeRule = (c) => {
   for (const s of sliceOf(c)) {
     const size = shape[s.axis]!;
     out[s.axis] =
-      typeof size === 'number' ? resolveSlice(size, s.start, s.end, s.step).count : s.start === 0 && s.end >= 2 ** 31 && s.step === 1 ? size : null;
+      typeof size === 'number'
+        ? resolveSlice(size, s.start, s.end, s.step).count
+        : s.start === 0 && s.end >= 2 ** 31 && s.step === 1
+          ? size
+          : null;
   }
   return [{ dtype, shape: out }];
 };
@@ -100,7 +114,8 @@ export const Slice: ShapeRule = (c) => {
 export function sliceOf(c: ShapeContext): { axis: number; start: number; end: number; step: number }[] {
   const rank = c.input(0).shape.length;
   const attribute = c.node.inputs.length === 1;
-  const read = (i: number, name: string) => (attribute ? [...(intsOf(c.node, name) ?? [])] : c.has(i) ? constantInts(c, i, name) : undefined);
+  const read = (i: number, name: string) =>
+    attribute ? [...(intsOf(c.node, name) ?? [])] : c.has(i) ? constantInts(c, i, name) : undefined;
   const starts = read(1, 'starts') ?? [];
   const ends = read(2, 'ends') ?? [];
   const on = attribute ? intsOf(c.node, 'axes') : read(3, 'axes');
@@ -117,7 +132,9 @@ export function sliceOf(c: ShapeContext): { axis: number; start: number; end: nu
 export function padsOf(c: ShapeContext): { before: number[]; after: number[] } {
   const rank = c.input(0).shape.length;
   const pads = c.has(1) ? constantInts(c, 1, 'pads') : [...(intsOf(c.node, 'pads') ?? [])];
-  const on = c.has(3) ? constantInts(c, 3, 'axes').map((a) => axisOf(c.node, a, rank)) : Array.from({ length: rank }, (_, i) => i);
+  const on = c.has(3)
+    ? constantInts(c, 3, 'axes').map((a) => axisOf(c.node, a, rank))
+    : Array.from({ length: rank }, (_, i) => i);
   const before = new Array<number>(rank).fill(0);
   const after = new Array<number>(rank).fill(0);
   for (const [i, axis] of on.entries()) {
@@ -130,7 +147,9 @@ export function padsOf(c: ShapeContext): { before: number[]; after: number[] } {
 export const Pad: ShapeRule = (c) => {
   const { dtype, shape } = c.input(0);
   const { before, after } = padsOf(c);
-  const out = shape.map((d, i) => (typeof d === 'number' ? d + before[i]! + after[i]! : before[i]! + after[i]! === 0 ? d : null));
+  const out = shape.map((d, i) =>
+    typeof d === 'number' ? d + before[i]! + after[i]! : before[i]! + after[i]! === 0 ? d : null,
+  );
   return [{ dtype, shape: out }];
 };
 
@@ -139,10 +158,17 @@ export const Expand: ShapeRule = (c) => {
   const wanted = c.constant(1);
   if (!wanted) {
     const symbolic = c.input(1).shape[0];
-    return [{ dtype, shape: new Array<Dim>(typeof symbolic === 'number' ? symbolic : shape.length).fill(null) }];
+    return [
+      { dtype, shape: new Array<Dim>(typeof symbolic === 'number' ? symbolic : shape.length).fill(null) },
+    ];
   }
   const out = broadcast(shape, constantInts(c, 1, 'shape'));
-  if (!out) throw mismatch(c.node, `got shape ${formatShape(shape)}`, `one that broadcasts to [${constantInts(c, 1, 'shape')}]`);
+  if (!out)
+    throw mismatch(
+      c.node,
+      `got shape ${formatShape(shape)}`,
+      `one that broadcasts to [${constantInts(c, 1, 'shape')}]`,
+    );
   return [{ dtype, shape: out }];
 };
 

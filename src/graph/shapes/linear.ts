@@ -10,14 +10,16 @@ export const Gemm: ShapeRule = (c) => {
   const b = ranked(c, 1, 2);
   const [m, k] = intOf(c.node, 'transA', 0) ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
   const [l, n] = intOf(c.node, 'transB', 0) ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
-  if (!agree(k, l)) throw mismatch(c.node, `got shapes ${formatShape(a)} and ${formatShape(b)}`, 'inner sizes that agree');
+  if (!agree(k, l))
+    throw mismatch(c.node, `got shapes ${formatShape(a)} and ${formatShape(b)}`, 'inner sizes that agree');
   return [{ dtype: c.input(0).dtype, shape: [m, n] }];
 };
 
 export const MatMul: ShapeRule = (c) => {
   let a = c.input(0).shape;
   let b = c.input(1).shape;
-  const error = () => mismatch(c.node, `got shapes ${formatShape(a)} and ${formatShape(b)}`, 'inner sizes that agree');
+  const error = () =>
+    mismatch(c.node, `got shapes ${formatShape(a)} and ${formatShape(b)}`, 'inner sizes that agree');
   const vectors = [a.length === 1, b.length === 1];
   if (vectors[0]) a = [1, ...a];
   if (vectors[1]) b = [...b, 1];

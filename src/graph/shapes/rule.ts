@@ -27,13 +27,19 @@ export const nodeLabel = (node: Node): string =>
   `${node.domain ? `${node.domain}.` : ''}${node.op} "${node.name || node.outputs.find((o) => o) || '?'}"`;
 
 export function mismatch(node: Node, got: string, expected: string): TouchstoneError {
-  return new TouchstoneError('E_SHAPE', `${nodeLabel(node)} ${got}`, expected, 'the model does not fit together');
+  return new TouchstoneError(
+    'E_SHAPE',
+    `${nodeLabel(node)} ${got}`,
+    expected,
+    'the model does not fit together',
+  );
 }
 
 /** The input's shape, which must have `rank` dimensions (or at least `rank`, for spatial operators). */
 export function ranked(c: ShapeContext, i: number, rank: number): readonly Dim[] {
   const { shape } = c.input(i);
-  if (shape.length !== rank) throw mismatch(c.node, `got an input of shape ${formatShape(shape)}`, `rank ${rank}`);
+  if (shape.length !== rank)
+    throw mismatch(c.node, `got an input of shape ${formatShape(shape)}`, `rank ${rank}`);
   return shape;
 }
 
@@ -51,7 +57,8 @@ export function fixed(c: ShapeContext, dim: Dim, what: string): number {
 /** An axis in [0, rank). */
 export function axisOf(node: Node, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;
-  if (a < 0 || a >= Math.max(rank, 1)) throw mismatch(node, `has axis ${axis}`, `an axis within rank ${rank}`);
+  if (a < 0 || a >= Math.max(rank, 1))
+    throw mismatch(node, `has axis ${axis}`, `an axis within rank ${rank}`);
   return a;
 }
 

@@ -62,7 +62,8 @@ export function spatial(c: ShapeContext, i = 0): { batch: Dim; channels: Dim; si
 }
 
 function positive(c: ShapeContext, out: readonly [number, number]): readonly [number, number] {
-  if (out[0] < 1 || out[1] < 1) throw mismatch(c.node, `gives a ${out[0]}×${out[1]} map`, 'an input at least as large as its window');
+  if (out[0] < 1 || out[1] < 1)
+    throw mismatch(c.node, `gives a ${out[0]}×${out[1]} map`, 'an input at least as large as its window');
   return out;
 }
 
@@ -87,7 +88,12 @@ export const ConvTranspose: ShapeRule = (c) => {
   const out = [0, 1].map(
     (a) =>
       stated?.[a] ??
-      w.strides[a]! * (size[a]! - 1) + extra[a]! + (w.kernel[a]! - 1) * w.dilations[a]! + 1 - w.pads[a]! - w.pads[a + 2]!,
+      w.strides[a]! * (size[a]! - 1) +
+        extra[a]! +
+        (w.kernel[a]! - 1) * w.dilations[a]! +
+        1 -
+        w.pads[a]! -
+        w.pads[a + 2]!,
   );
   const channels = fixed(c, weight[1]!, 'channels') * intOf(c.node, 'group', 1);
   return [{ dtype: c.input(0).dtype, shape: [batch, channels, ...out] }];
