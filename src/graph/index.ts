@@ -17,6 +17,7 @@ export type * from './ir.ts';
 export { isOp, OPS, type Op } from './ops.ts';
 export { bakeNormalisation } from './passes/bake-normalisation.ts';
 export { foldBatchNorm } from './passes/fold-batch-norm.ts';
+export { modernise } from './passes/modernise.ts';
 export { asInputs, inTrainingMode, parameterNames, statisticNames, withValues } from './passes/parameters.ts';
 export { rename, valueNames } from './passes/rename.ts';
 export { dropNoOps } from './passes/simplify.ts';

@@ -1,0 +1,91 @@
+import { defineCommand } from 'citty';
+import { TouchstoneError } from '../../errors.ts';
+import type { Norm } from '../../eval/index.ts';
+import { commandLine, commonArgs, contextOf } from '../common.ts';
+import { parseCount, parseList, parseRadius, parseShare } from '../numbers.ts';
+
+const NORMS: readonly Norm[] = ['linf', 'l2'];
+
+/** The largest radius that makes sense: all of pixel space for L∞, its diagonal for L2 on any image here. */
+const LARGEST: Record<Norm, number> = { linf: 1, l2: 1000 };
+
+export const command = defineCommand({
+  meta: { name: 'audit', description: 'attack a classifier within ε and report what is left' },
+  args: {
+    model: { type: 'positional', description: 'the classifier, an .onnx file', required: true },
+    data: {
+      type: 'string',
+      description: 'mnist | mnist:DIR | cifar10:DIR | FILE.npz …',
+      required: true,
+      valueHint: 'D',
+    },
+    eps: {
+      type: 'string',
+      description: 'radius in pixel space: 8/255 or 0.03',
+      required: true,
+      valueHint: 'E',
+    },
+    norm: { type: 'string', description: NORMS.join(' | '), default: 'linf' },
+    attacks: { type: 'string', description: 'comma-separated (default: all of the norm)', valueHint: 'a,b' },
+    steps: { type: 'string', description: 'steps of iterative attacks (default 40)', valueHint: 'N' },
+    'step-size': { type: 'string', description: 'their step size (default ε/10)', valueHint: 'A' },
+    restarts: { type: 'string', description: 'their random restarts (default 1)', valueHint: 'N' },
+    limit: { type: 'string', description: 'attack the first N images (default 1000)', valueHint: 'N' },
+    output: {
+      type: 'string',
+      description: 'the output that classifies (default: the first)',
+      valueHint: 'NAME',
+    },
+    out: {
+      type: 'string',
+      description: 'folder for result.json, report.html, adversarial.npz',
+      valueHint: 'DIR',
+    },
+    'min-robust': { type: 'string', description: 'exit 1 below this robust accuracy', valueHint: 'SHARE' },
+    ...commonArgs,
+  },
+  async run({ args }) {
+    const context = contextOf(args);
+    const norm = NORMS.find((n) => n === args.norm);
+    if (!norm) throw new TouchstoneError('E_OPTION', `--norm ${args.norm}`, NORMS.join(', '));
+    const threat = { norm, epsilon: parseRadius(args.eps, 'eps', LARGEST[norm]) };
+    const bar = args['min-robust'] === undefined ? 0 : parseShare(args['min-robust'], 'min-robust');
+    const count = (name: 'steps' | 'restarts' | 'limit') =>
+      args[name] === undefined ? undefined : parseCount(args[name], name);
+    const stepSize =
+      args['step-size'] === undefined
+        ? undefined
+        : parseRadius(args['step-size'], 'step-size', LARGEST[norm]);
+    const given = { steps: count('steps'), restarts: count('restarts'), stepSize };
+    const parameters = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
+    const limit = count('limit');
+
+    const [{ auditRun }, { auditTable }] = await Promise.all([
+      import('../../runs/audit-run.ts'),
+      import('../../report/index.ts'),
+    ]);
+    const result = await auditRun({
+      model: args.model,
+      data: args.data,
+      threat,
+      ...(args.attacks === undefined ? {} : { attacks: parseList(args.attacks) }),
+      parameters,
+      ...(limit === undefined ? {} : { limit }),
+      ...(args.output === undefined ? {} : { output: args.output }),
+      ...(args.out === undefined ? {} : { out: args.out }),
+      seed: context.seed,
+      engine: await context.engine(),
+      commandLine: commandLine(),
+      onProgress: (stage, fraction) => context.progress.update(stage, fraction),
+      signal: context.signal,
+    });
+    context.progress.end();
+    await context.json(result);
+    context.print(
+      auditTable(result, { colour: process.stdout.isTTY === true, width: process.stdout.columns ?? 100 }),
+    );
+    if (args.out !== undefined) context.print(`report: ${args.out}/report.html`);
+    if (!result.verifier.ok) return 1;
+    return result.robustAccuracy < bar ? 1 : 0;
+  },
+});

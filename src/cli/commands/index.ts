@@ -1,0 +1,32 @@
+import type { CommandDef } from 'citty';
+
+/** Each command's module is loaded when it is called, so that `--help` is quick. */
+interface Entry {
+  readonly about: string;
+  load(): Promise<CommandDef>;
+}
+
+// citty types a command by its own options; as a list they are all just commands.
+const entry = (about: string, load: () => Promise<{ command: unknown }>): Entry => ({
+  about,
+  load: async () => (await load()).command as CommandDef,
+});
+
+export const commands = {
+  demo: entry(
+    'train on MNIST for about a minute, export, audit, write runs/demo/report.html',
+    () => import('./demo.ts'),
+  ),
+  train: entry('train a classifier adversarially', () => import('./train.ts')),
+  export: entry(
+    'turn a training run into a deployable model.onnx, with a parity proof',
+    () => import('./export.ts'),
+  ),
+  audit: entry('attack an ONNX classifier and report how robust it is', () => import('./audit.ts')),
+  check: entry(
+    'say what kind of model a file holds and whether attacks on it can be believed',
+    () => import('./check.ts'),
+  ),
+  gradient: entry('write the gradient graph of a classifier as ONNX', () => import('./gradient.ts')),
+  data: entry('list and verify data sets', () => import('./data.ts')),
+} as const satisfies Record<string, Entry>;

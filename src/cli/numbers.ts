@@ -1,0 +1,51 @@
+import { TouchstoneError } from '../errors.ts';
+
+/**
+ * A number as people write ε: `8/255`, `0.03`, `1e-2`.
+ *
+ * @throws E_OPTION where it does not parse
+ */
+export function parseNumber(text: string, option: string): number {
+  const number = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
+  const match = new RegExp(`^\\s*(${number})\\s*(?:/\\s*(${number}))?\\s*$`).exec(text);
+  const value = match ? Number(match[1]) / (match[2] === undefined ? 1 : Number(match[2])) : Number.NaN;
+  if (!Number.isFinite(value))
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'a number such as 8/255 or 0.03');
+  return value;
+}
+
+/** A radius or step size in pixel space: above 0 and at most `most`. */
+export function parseRadius(text: string, option: string, most: number): number {
+  const value = parseNumber(text, option);
+  if (value > most)
+    throw new TouchstoneError(
+      'E_OPTION',
+      `--${option} ${text}`,
+      `at most ${most}`,
+      'it is in pixel space, [0, 1]: write 8/255, not 8',
+    );
+  if (value <= 0) throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'a number above 0');
+  return value;
+}
+
+/** A whole number of at least `least`. */
+export function parseCount(text: string, option: string, least = 1): number {
+  const value = parseNumber(text, option);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, `a whole number of at least ${least}`);
+  return value;
+}
+
+/** A number in [0, 1]. */
+export function parseShare(text: string, option: string): number {
+  const value = parseNumber(text, option);
+  if (value < 0 || value > 1)
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'a number from 0 to 1');
+  return value;
+}
+
+export const parseList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean);

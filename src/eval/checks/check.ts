@@ -1,0 +1,41 @@
+import type { Key } from '../../random/index.ts';
+import type { AttackName } from '../attacks/index.ts';
+import type { Classifier, Images } from '../classifier.ts';
+import type { ModelCard } from '../inspect.ts';
+import type { Oracle } from '../verifier.ts';
+
+export type Verdict = 'pass' | 'warn' | 'fail';
+
+/** What an audit has found by the time its checks run. */
+export interface Evidence {
+  readonly card: ModelCard;
+  readonly classifier: Classifier;
+  readonly oracle: Oracle;
+  /** A few clean images that are classified correctly, and their labels. */
+  readonly x: Images;
+  readonly y: Int32Array;
+  readonly key: Key;
+  /** Per attack that ran: which samples it broke (confirmed by the verifier). */
+  readonly broken: ReadonlyMap<AttackName, readonly boolean[]>;
+  /** The ε curve, by rising ε. */
+  readonly sweep: readonly { readonly epsilon: number; readonly robustAccuracy: number }[];
+  /** Images the model may be given at once. */
+  readonly maxBatch: number;
+}
+
+export interface Finding {
+  readonly verdict: Verdict;
+  /** What the verdict rests on. */
+  readonly figures: Readonly<Record<string, number | string>>;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** A check gives undefined where the evidence it needs was not gathered. */
+export interface CheckSpec {
+  readonly id: string;
+  readonly title: string;
+  run(evidence: Evidence): Promise<Finding | undefined>;
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

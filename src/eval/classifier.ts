@@ -1,0 +1,65 @@
+import { TouchstoneError } from '../errors.ts';
+import type { LossName } from '../losses/index.ts';
+
+/** Images as they travel between algorithms and engines: row-major `[N, C, H, W]`. */
+export interface Images {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+export interface LossGradient {
+  /** `[N, K]` */
+  readonly logits: Float32Array;
+  /** `[N]` */
+  readonly loss: Float32Array;
+  /** ∇ₓ of each sample's own loss, shaped as the images. */
+  readonly gradient: Float32Array;
+}
+
+/** A classifier as attacks see it. Nothing here depends on how it is computed. */
+export interface Classifier {
+  readonly classes: number;
+  /** `[N, C, H, W]` to `[N, K]` */
+  logits(x: Images): Promise<Float32Array>;
+  /** @param y labels, `[N]` */
+  gradient(loss: LossName, x: Images, y: Int32Array): Promise<LossGradient>;
+}
+
+/** The class with the largest logit of each row; the first of equals. */
+export function predictions(logits: Float32Array, classes: number): Int32Array {
+  const out = new Int32Array(logits.length / classes);
+  for (let n = 0; n < out.length; n++) {
+    let best = 0;
+    for (let k = 1; k < classes; k++) if (logits[n * classes + k]! > logits[n * classes + best]!) best = k;
+    out[n] = best;
+  }
+  return out;
+}
+
+/** Elements per image. */
+export const imageSize = (x: Images): number => x.shape.slice(1).reduce((a, b) => a * b, 1);
+
+/** The images at some indices, in that order. */
+export function gather(x: Images, indices: ArrayLike<number>): Images {
+  const size = imageSize(x);
+  const data = new Float32Array(indices.length * size);
+  for (let i = 0; i < indices.length; i++)
+    data.set(x.data.subarray(indices[i]! * size, (indices[i]! + 1) * size), i * size);
+  return { data, shape: [indices.length, ...x.shape.slice(1)] };
+}
+
+export const gatherLabels = (y: Int32Array, indices: ArrayLike<number>): Int32Array =>
+  Int32Array.from(indices, (i) => y[i]!);
+
+/** @throws E_RANGE where a model gives NaN, which no attack or accuracy can be computed from */
+export function assertFinite(values: Float32Array, what: string): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]!)) {
+      throw new TouchstoneError(
+        'E_RANGE',
+        `the model's ${what} hold ${values[i]}`,
+        'finite numbers',
+        'check the model and its input range',
+      );
+    }
+}

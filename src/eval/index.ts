@@ -1,0 +1,9 @@
+/** Attacks, checks and the audit that composes them. */
+export * from './attacks/index.ts';
+export * from './audit.ts';
+export * from './checks/index.ts';
+export * from './classifier.ts';
+export { type EngineClassifierOptions, engineClassifier } from './engine-classifier.ts';
+export { assertFits, describe, inspect, type ModelCard, type OutputKind, type Subject } from './inspect.ts';
+export { ascend, forEachImage, type Norm, project, randomStart, type Threat } from './threat.ts';
+export { type Oracle, predictAll, type Verification, verify } from './verifier.ts';
