@@ -1,5 +1,5 @@
 import { TouchstoneError } from '../errors.ts';
-import { type Graph, GraphBuilder, isOp, nodeLabel, type Value } from '../graph/index.ts';
+import { type Graph, GraphBuilder, isOp, type Node, nodeLabel, type Value } from '../graph/index.ts';
 import { addPhases, interleave } from './phases.ts';
 import { rules, STOP } from './rules/index.ts';
 import { type Adjoint, type Emitter, type Phased, refuse, Tape } from './tape.ts';
@@ -57,15 +57,15 @@ export function backward(b: GraphBuilder, { of, wrt, emitter = 'cpu' }: Gradient
         'E_UNSUPPORTED',
         `no gradient reaches "${value}" from "${of}"`,
         'a path of differentiable operators',
-        blame(b, depends, of),
+        blame(forward, depends, of),
       );
     return gradient;
   });
 }
 
 /** The operators at which the gradient stops, for the error message. */
-function blame(b: GraphBuilder, depends: ReadonlySet<Value>, of: Value): string {
-  const stops = b.nodes.filter(
+function blame(forward: readonly Node[], depends: ReadonlySet<Value>, of: Value): string {
+  const stops = forward.filter(
     (n) => isOp(n.op) && rules[n.op] === STOP && n.inputs.some((i) => depends.has(i)),
   );
   return stops.length

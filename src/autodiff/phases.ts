@@ -33,8 +33,10 @@ export function phasesOf(
   const q = Math.ceil(size / stride);
   const phases = Array.from({ length: stride }, (_, r) => {
     const first = (r + pad) % stride;
-    const taps = first < kernel ? Math.ceil((kernel - first) / stride) : 0;
-    const before = taps - 1 - Math.floor((r + pad) / stride);
+    const all = first < kernel ? Math.ceil((kernel - first) / stride) : 0;
+    const before = all - 1 - Math.floor((r + pad) / stride);
+    // No output reads a phase beyond the image, or one before which the outputs end.
+    const taps = r < size && -before < out ? all : 0;
     return { r, first, taps, before, after: q - out - before + taps - 1 };
   });
   return { q, phases };
@@ -80,6 +82,7 @@ export function interleave(t: Tape, { stride, phases }: Phased, like: Value): Va
   const present = phases.flatMap((v, index) =>
     v === null ? [] : [{ v, row: Math.floor(index / stride), column: index % stride }],
   );
+  if (present.length === 0) return t.mul(like, 0); // every window lies in the padding
   const [, channels, rows, columns] = t.shape(present[0]!.v) as number[];
   const width = t.shape(like)[3] as number;
   if (stride * columns! > WIDEST_PRODUCT) return byDepthToSpace(t, { stride, phases }, like);

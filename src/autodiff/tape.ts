@@ -147,6 +147,7 @@ export class Tape {
       has: (i: number) => !!node.inputs[i],
       input: (i: number) => this.b.type(node.inputs[i]!),
       constant: (i: number) => this.constant(node.inputs[i]),
+      dims: () => undefined,
     };
   }
 }

@@ -5,8 +5,9 @@ export interface Progress {
   /**
    * @param fraction of the work done, 0 to 1
    * @param detail figures to show beside it
+   * @param options.timeLeft whether to estimate it from the fraction. @default true
    */
-  update(label: string, fraction: number, detail?: string): void;
+  update(label: string, fraction: number, detail?: string, options?: { timeLeft?: boolean }): void;
   /** Ends the line; what is printed next starts on a new one. */
   end(): void;
   /** Prints a line that stays. */
@@ -44,7 +45,7 @@ export function createProgress({
     open = false;
   };
   return {
-    update(name, fraction, detail = '') {
+    update(name, fraction, detail = '', { timeLeft = true } = {}) {
       const now = performance.now();
       if (name !== label) {
         label = name;
@@ -54,7 +55,8 @@ export function createProgress({
       if (now - last < (terminal ? REDRAW_MS : PLAIN_MS)) return;
       last = now;
       const elapsed = (now - started) / 1000;
-      const left = fraction > 0.02 ? `${formatDuration((elapsed * (1 - fraction)) / fraction)} left` : '';
+      const left =
+        timeLeft && fraction > 0.02 ? `${formatDuration((elapsed * (1 - fraction)) / fraction)} left` : '';
       const share = `${Math.floor(100 * fraction)} %`;
       const facts = [detail, left].filter(Boolean).join(' · ');
       if (terminal) {

@@ -42,8 +42,10 @@ function withPorts(model: Graph, logits: string): Graph {
  * @returns inputs `x` `[N, C, H, W]`; outputs `logits` `[N, K]`
  */
 export function logitsProgram(model: Graph, logits = model.outputs[0]!.name): Program {
-  const graph = withPorts(model, logits);
-  return { graph: { ...graph, outputs: graph.outputs.filter((o) => o.name === 'logits') } };
+  // The logits may be an inner value (what goes into a final softmax): that they are an output is our doing.
+  const b = GraphBuilder.from(withPorts(model, logits));
+  b.output('logits');
+  return { graph: b.build(model.name) };
 }
 
 /**

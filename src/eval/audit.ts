@@ -156,6 +156,7 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
       for (const [c, i] of claims.entries()) if (verified.confirmed[c]) isBroken[correct[i]!] = true;
       for (const [i, image] of correct.entries()) {
         if (!robust[image]) continue; // an earlier attack's example stands
+        if (output.broken[i] && !isBroken[image]) continue; // a rejected claim leaves nothing behind
         adversarial.set(output.adversarial.subarray(i * size, (i + 1) * size), image * size);
         if (isBroken[image]) robust[image] = false;
       }
@@ -173,7 +174,8 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
     });
   }
 
-  const sweep = await epsilonCurve(options, targets, correct.length);
+  const crashed = outcomes.some((o) => o.error !== undefined);
+  const sweep = await epsilonCurve(options, targets, correct.length, crashed);
   const sample = gather(targets.x, [...targets.y.keys()].slice(0, SAMPLE));
   const evidence: Evidence = {
     card: options.card,
@@ -217,11 +219,17 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
   };
 }
 
-/** Runs every check that the evidence suffices for. */
+/** Runs every check that the evidence suffices for. One that crashes has failed. */
 export async function runChecks(evidence: Evidence): Promise<AuditOutcome['findings']> {
   const findings: (Finding & { id: string; title: string })[] = [];
   for (const spec of Object.values(checks)) {
-    const finding = await spec.run(evidence);
+    const finding = await spec.run(evidence).catch(
+      (error: unknown): Finding => ({
+        verdict: 'fail',
+        figures: {},
+        message: `The check did not finish: ${error instanceof Error ? error.message : error}`,
+      }),
+    );
     if (finding) findings.push({ id: spec.id, title: spec.title, ...finding });
   }
   return findings;
@@ -230,11 +238,14 @@ export async function runChecks(evidence: Evidence): Promise<AuditOutcome['findi
 /**
  * PGD over rising radii. An image broken at a smaller radius is broken at a larger one (its example
  * lies in that ball, too) and is not attacked again.
+ *
+ * @param crashed an attack has crashed already, and the result says so: where the curve's does too, it ends there
  */
 async function epsilonCurve(
   { classifier, counts, threat, sweep = CURVE, key, y, onProgress, signal }: AuditOptions,
   targets: { x: Images; y: Int32Array },
   correct: number,
+  crashed: boolean,
 ): Promise<SweepOutcome[]> {
   const name = `pgd-${CURVE_STEPS}`;
   const points: SweepOutcome[] = [];
@@ -256,10 +267,11 @@ async function epsilonCurve(
     if (left.y.length > 0) {
       const parameters = { steps: CURVE_STEPS, stepSize: at.epsilon / 4 };
       const input = { classifier, ...left, threat: at, parameters, key: key.fold('sweep', i) };
-      const output = await attacks.pgd.run({
-        ...input,
-        onProgress: (f) => onProgress?.(`ε curve ${i + 1}/${sweep.length}`, f),
+      const onCurve = (f: number) => onProgress?.(`ε curve ${i + 1}/${sweep.length}`, f);
+      const output = await attacks.pgd.run({ ...input, onProgress: onCurve }).catch((error: unknown) => {
+        if (!crashed) throw error;
       });
+      if (!output) break;
       const standing = output.broken.flatMap((b, k) => (b ? [] : [k]));
       left = { x: gather(left.x, standing), y: gatherLabels(left.y, standing) };
     }

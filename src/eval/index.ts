@@ -6,4 +6,4 @@ export * from './classifier.ts';
 export { type EngineClassifierOptions, engineClassifier } from './engine-classifier.ts';
 export { assertFits, describe, inspect, type ModelCard, type OutputKind, type Subject } from './inspect.ts';
 export { ascend, forEachImage, type Norm, project, randomStart, type Threat } from './threat.ts';
-export { type Oracle, predictAll, type Verification, verify } from './verifier.ts';
+export { type Oracle, padded, predictAll, type Verification, verify } from './verifier.ts';

@@ -6,6 +6,7 @@ import {
   formatShape,
   type Graph,
   GraphBuilder,
+  intOf,
   isFloat,
   isOp,
   type Model,
@@ -52,8 +53,8 @@ const RISKY =
  * @throws E_UNSUPPORTED naming a node that has no rule, or an input that is not one batch of images
  */
 export function inspect(model: Model, options: { readonly output?: string } = {}): Subject {
-  const card = describe(model, options.output);
-  const [first] = card.unsupported;
+  // First of all: without a rule for every node, shapes are not known either, and would be blamed.
+  const [first] = unsupportedNodes(model.graph);
   if (first !== undefined)
     throw new TouchstoneError(
       'E_UNSUPPORTED',
@@ -61,14 +62,34 @@ export function inspect(model: Model, options: { readonly output?: string } = {}
       'operators with a gradient rule',
       'export the model with standard ai.onnx operators; `touchstone check` lists what is in it',
     );
+  const card = describe(model, options.output);
   const graph = foldBatchNorm(dropNoOps(modernise(model).graph));
   return { card: { ...card, logits: behindSoftmax(graph, card.output.name) }, graph };
 }
 
+const unsupportedNodes = (graph: Graph): string[] =>
+  graph.nodes.filter((n) => n.domain !== '' || !isOp(n.op)).map(nodeLabel);
+
 /** The value that attacks differentiate: what goes into a final softmax, else the output. */
-function behindSoftmax(graph: Graph, output: string): string {
+const behindSoftmax = (graph: Graph, output: string): string => finalSoftmax(graph, output)?.logits ?? output;
+
+const overClasses = (n: Node, byDefault: number): boolean => [1, -1].includes(intOf(n, 'axis', byDefault));
+
+const isSoftmax = (n: Node): boolean => /^(Log)?Softmax$/.test(n.op) && overClasses(n, -1);
+
+/** The softmax over the classes that a model ends in, and what goes into it. */
+function finalSoftmax(graph: Graph, output: string): { op: string; logits: string } | undefined {
   const last = producer(graph, output);
-  return last?.op === 'Softmax' || last?.op === 'LogSoftmax' ? last.inputs[0]! : output;
+  if (!last) return undefined;
+  if (isSoftmax(last)) return { op: last.op, logits: last.inputs[0]! };
+  // One of before operator set 13, as `modernise` writes it: Reshape(Softmax(Flatten(v)), Shape(v)), v a matrix already.
+  if (last.op !== 'Reshape') return undefined;
+  const [softmax, shape] = last.inputs.map((v) => producer(graph, v));
+  if (!softmax || !isSoftmax(softmax) || shape?.op !== 'Shape') return undefined;
+  const flatten = producer(graph, softmax.inputs[0]!);
+  if (flatten?.op !== 'Flatten' || !overClasses(flatten, 1)) return undefined;
+  const logits = flatten.inputs[0]!;
+  return shape.inputs[0] === logits ? { op: softmax.op, logits } : undefined;
 }
 
 /** The card of a model, supported or not. @throws E_UNSUPPORTED where it is no image classifier */
@@ -96,8 +117,8 @@ export function describe(model: Model, outputName?: string): ModelCard {
       graph.outputs.map((o) => o.name).join(', '),
     );
 
-  const unsupported = graph.nodes.filter((n) => n.domain !== '' || !isOp(n.op)).map(nodeLabel);
-  const last = producer(graph, output.name);
+  const unsupported = unsupportedNodes(graph);
+  const last = finalSoftmax(graph, output.name);
   const shape = outputShape(model, output.name, unsupported.length === 0);
   const classes = shape?.[1];
   if (shape?.length !== 2 || typeof classes !== 'number' || classes < 2)

@@ -105,6 +105,19 @@ function inRange(values: Float32Array, from: number, to: number): boolean {
   return true;
 }
 
+/** An oracle for a model that takes batches of one size only: smaller ones are filled up with zeros. */
+export function padded(oracle: Oracle, size: number): Oracle {
+  return {
+    async predict(data, shape) {
+      const n = shape[0]!;
+      const whole = new Float32Array((data.length / n) * size);
+      whole.set(data);
+      const scores = await oracle.predict(whole, [size, ...shape.slice(1)]);
+      return scores.slice(0, (scores.length / size) * n);
+    },
+  };
+}
+
 /** The oracle's labels; its scores may be logits or probabilities. */
 export async function predictAll(
   oracle: Oracle,

@@ -3,6 +3,8 @@ import { type AttributeValue, constantOf, float32, int64, scalar, toAttributes }
 import { asFloat32, concatenated, sliced, transposed, zeroPadded } from './fold.ts';
 import type { DataType, Dim, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { inferNode, nodeLabel, type TensorType } from './shapes/index.ts';
+import { measuredDims } from './shapes/layout.ts';
+import type { ShapeContext } from './shapes/rule.ts';
 
 /** The operator set that graphs are built in: 20 is the newest one whose kernels all exist on CUDA, too. */
 export const OPSET = 20;
@@ -23,6 +25,8 @@ export class GraphBuilder {
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
   readonly #types = new Map<string, TensorType>();
+  /** What the outputs of Shape nodes hold. */
+  readonly #dims = new Map<string, readonly Dim[]>();
   readonly #taken = new Set<string>();
   #counter = 0;
 
@@ -125,9 +129,10 @@ export class GraphBuilder {
         return;
       }
     }
-    const types = inferNode({
+    const context: ShapeContext = {
       node,
       opset: this.opset,
+      dims: (i) => this.#dims.get(node.inputs[i] ?? ''),
       has: (i) => !!node.inputs[i],
       constant: (i) => this.constantValue(node.inputs[i] ?? ''),
       input: (i) => {
@@ -140,7 +145,9 @@ export class GraphBuilder {
           );
         return type;
       },
-    });
+    };
+    const types = inferNode(context);
+    if (node.op === 'Shape') this.#dims.set(node.outputs[0]!, measuredDims(context));
     for (const [i, output] of node.outputs.entries()) {
       const type = types[i];
       if (!output) continue;

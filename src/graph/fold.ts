@@ -25,16 +25,31 @@ function walk(
   offset: number,
 ): Float32Array {
   const out = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const axes = merged(shape, strides);
+  const last = axes.length - 1;
   let at = 0;
   const visit = (axis: number, from: number): void => {
-    if (axis === shape.length) {
-      out[at++] = source[from]!;
-      return;
-    }
-    for (let i = 0; i < shape[axis]!; i++) visit(axis + 1, from + i * strides[axis]!);
+    const { size, stride } = axes[axis]!;
+    if (axis === last) for (let i = 0, f = from; i < size; i++, f += stride) out[at++] = source[f]!;
+    else for (let i = 0, f = from; i < size; i++, f += stride) visit(axis + 1, f);
   };
   visit(0, offset);
   return out;
+}
+
+/** Joins neighbouring axes that one stride walks through, so that the innermost loop is long. */
+function merged(shape: readonly number[], strides: readonly number[]): { size: number; stride: number }[] {
+  const axes: { size: number; stride: number }[] = [];
+  for (const [i, size] of shape.entries()) {
+    const stride = strides[i]!;
+    const previous = axes.at(-1);
+    if (size === 1) continue;
+    if (previous && previous.stride === stride * size) {
+      previous.size *= size;
+      previous.stride = stride;
+    } else axes.push({ size, stride });
+  }
+  return axes.length > 0 ? axes : [{ size: shape.includes(0) ? 0 : 1, stride: 1 }];
 }
 
 export function transposed(t: FloatTensor, perm: readonly number[]): FloatTensor {

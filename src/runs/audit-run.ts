@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { batch, checkLabels, type DataSet, limit, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
@@ -15,6 +15,7 @@ import {
   inspect,
   type ModelCard,
   type Oracle,
+  padded,
   predictAll,
   predictions,
   type Threat,
@@ -22,8 +23,7 @@ import {
 import { int64, type Model } from '../graph/index.ts';
 import { encodeNpz, machine, packageVersion, readModelFile, tool, writeFilesAtomic } from '../io/index.ts';
 import { key } from '../random/index.ts';
-import { confidenceOf, parseResult, type ReportExample, type Result, renderReport } from '../report/index.ts';
-import { trainingOf } from './provenance.ts';
+import type { ReportExample, Result } from '../report/index.ts';
 
 export interface AuditRunOptions {
   readonly model: string;
@@ -65,7 +65,10 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
   assertFits(card, data.shape);
   checkLabels(data, card.classes);
   const attacked = limit(data, Math.min(options.limit ?? 1000, data.n));
-  const images = batch(attacked, Uint32Array.from({ length: attacked.n }, (_, i) => i));
+  const images = batch(
+    attacked,
+    Uint32Array.from({ length: attacked.n }, (_, i) => i),
+  );
   const x = { data: images.x, shape: images.shape };
 
   const { engine } = options;
@@ -76,7 +79,9 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
     const predictor: Oracle = fixedBatch && fixedBatch > 1 ? padded(oracle, fixedBatch) : oracle;
     const maxBatch = fixedBatch ?? 256;
     options.onProgress?.('clean accuracy', 0);
-    const cleanCorrect = await countCorrect(predictor, data, maxBatch, (f) => options.onProgress?.('clean accuracy', f));
+    const cleanCorrect = await countCorrect(predictor, data, maxBatch, (f) =>
+      options.onProgress?.('clean accuracy', f),
+    );
     const outcome = await audit({
       card,
       classifier: engineClassifier(engine, graph, {
@@ -97,7 +102,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
       ...(options.signal ? { signal: options.signal } : {}),
     });
     const seconds = (performance.now() - started) / 1000;
-    const result = assemble(options, { file, card, data, cleanCorrect, y: images.y, outcome, seconds });
+    const result = await assemble(options, { file, card, data, cleanCorrect, y: images.y, outcome, seconds });
     if (options.out) await write(options.out, result, outcome, { x, y: images.y, data, card, predictor });
     return result;
   } finally {
@@ -110,47 +115,53 @@ function attackNames(wanted: readonly string[] | undefined, { norm }: Threat): A
   const known = Object.keys(attacks) as AttackName[];
   const able = known.filter((name) => attacks[name].norms.includes(norm));
   if (!wanted) return able;
-  return wanted.map((name) => {
+  if (wanted.length === 0) throw new TouchstoneError('E_OPTION', 'an empty list of attacks', able.join(', '));
+  return [...new Set(wanted)].map((name) => {
     const found = known.find((k) => k === name);
     if (!found) throw new TouchstoneError('E_OPTION', `unknown attack "${name}"`, known.join(', '));
-    if (!able.includes(found)) throw new TouchstoneError('E_OPTION', `attack "${name}" has no ${norm} form`, able.join(', '));
+    if (!able.includes(found))
+      throw new TouchstoneError('E_OPTION', `attack "${name}" has no ${norm} form`, able.join(', '));
     return found;
   });
 }
+
+const sameFolder = async (a: string, b: string): Promise<boolean> =>
+  (await fs.realpath(a)) === (await fs.realpath(b));
 
 const OUTPUTS = ['result.json', 'report.html', 'adversarial.npz'];
 
 /** An output folder must not hold another audit's files. A training run's folder, with its model, may be added to. */
 export async function assertFree(out: string, model?: string): Promise<void> {
   if (!(await fs.pathExists(out))) return;
-  if (!(await fs.stat(out)).isDirectory()) throw new TouchstoneError('E_FILE', `${out} is a file`, 'a folder to write to');
+  if (!(await fs.stat(out)).isDirectory())
+    throw new TouchstoneError('E_FILE', `${out} is a file`, 'a folder to write to');
   const present = await fs.readdir(out);
-  const beside = model !== undefined && present.includes(basename(model));
+  const beside =
+    model !== undefined && (await fs.pathExists(model)) && (await sameFolder(dirname(resolve(model)), out));
   const inTheWay = beside ? present.filter((name) => OUTPUTS.includes(name)) : present;
   if (inTheWay.length > 0)
-    throw new TouchstoneError('E_FILE', `${out} already holds ${inTheWay.slice(0, 3).join(', ')}`, 'a new folder', 'name another with --out, or remove it');
+    throw new TouchstoneError(
+      'E_FILE',
+      `${out} already holds ${inTheWay.slice(0, 3).join(', ')}`,
+      'a new folder',
+      'name another with --out, or remove it',
+    );
 }
 
-/** Fills the last batch up for a model that takes batches of one size only. */
-function padded(oracle: Oracle, size: number): Oracle {
-  return {
-    async predict(data, shape) {
-      const n = shape[0]!;
-      const each = data.length / n;
-      const whole = new Float32Array(size * each);
-      whole.set(data);
-      const scores = await oracle.predict(whole, [size, ...shape.slice(1)]);
-      return scores.slice(0, (scores.length / size) * n);
-    },
-  };
-}
-
-async function countCorrect(oracle: Oracle, data: DataSet, maxBatch: number, onProgress: (f: number) => void): Promise<number> {
+async function countCorrect(
+  oracle: Oracle,
+  data: DataSet,
+  maxBatch: number,
+  onProgress: (f: number) => void,
+): Promise<number> {
   const chunk = Math.max(maxBatch, 1) * 4;
   let correct = 0;
   for (let from = 0; from < data.n; from += chunk) {
     const count = Math.min(chunk, data.n - from);
-    const part = batch(data, Uint32Array.from({ length: count }, (_, i) => from + i));
+    const part = batch(
+      data,
+      Uint32Array.from({ length: count }, (_, i) => from + i),
+    );
     const labels = await predictAll(oracle, part.x, part.shape, maxBatch);
     for (const [i, label] of labels.entries()) if (label === part.y[i]) correct += 1;
     onProgress((from + count) / data.n);
@@ -168,7 +179,11 @@ interface Findings {
   readonly seconds: number;
 }
 
-function assemble(options: AuditRunOptions, found: Findings): Result {
+async function assemble(options: AuditRunOptions, found: Findings): Promise<Result> {
+  const [{ confidenceOf, parseResult }, { trainingOf }] = await Promise.all([
+    import('../report/index.ts'), // its plots take a second to load, which a refused request need not wait for
+    import('./provenance.ts'),
+  ]);
   const { file, card, data, cleanCorrect, y, outcome, seconds } = found;
   const n = y.length;
   const count = (list: readonly boolean[]) => list.filter(Boolean).length;
@@ -190,7 +205,9 @@ function assemble(options: AuditRunOptions, found: Findings): Result {
       inputShape: card.input.shape.map((d) => (typeof d === 'number' ? d : null)),
       classes: card.classes,
       outputKind: card.outputKind,
-      metadata: Object.fromEntries([...file.model.metadata].filter(([name]) => name !== 'touchstone.training')),
+      metadata: Object.fromEntries(
+        [...file.model.metadata].filter(([name]) => name !== 'touchstone.training'),
+      ),
     },
     data: { name: data.name, split: data.split, sha256: data.sha256, n: data.n, shape: [...data.shape] },
     threat: { norm: options.threat.norm, epsilon: options.threat.epsilon, clip: [0, 1] },
@@ -278,6 +295,7 @@ async function write(out: string, result: Result, outcome: AuditOutcome, picture
     index: int64(Array.from(y.keys())),
   });
   const classNames = pictures.data.classNames;
+  const { renderReport } = await import('../report/index.ts');
   const html = renderReport(result, {
     examples: await examples(outcome, pictures),
     ...(classNames ? { classNames } : {}),
@@ -292,7 +310,10 @@ async function write(out: string, result: Result, outcome: AuditOutcome, picture
 }
 
 /** The broken images that the model is surest about: what a reader should see first. */
-async function examples(outcome: AuditOutcome, { x, y, data, card, predictor }: Pictures): Promise<ReportExample[]> {
+async function examples(
+  outcome: AuditOutcome,
+  { x, y, data, card, predictor }: Pictures,
+): Promise<ReportExample[]> {
   const size = x.data.length / y.length;
   const image = (from: Float32Array, i: number) => from.slice(i * size, (i + 1) * size);
   const confidence = async (values: Float32Array): Promise<number> => {
@@ -319,5 +340,7 @@ async function examples(outcome: AuditOutcome, { x, y, data, card, predictor }: 
       shape: data.shape,
     });
   }
-  return rated.sort((a, b) => (b.adversarialConfidence ?? 0) - (a.adversarialConfidence ?? 0)).slice(0, SHOWN);
+  return rated
+    .sort((a, b) => (b.adversarialConfidence ?? 0) - (a.adversarialConfidence ?? 0))
+    .slice(0, SHOWN);
 }

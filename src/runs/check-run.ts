@@ -10,6 +10,7 @@ import {
   type Images,
   inspect,
   type ModelCard,
+  padded,
   predictAll,
   runChecks,
 } from '../eval/index.ts';
@@ -51,7 +52,8 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
   const { card, graph } = inspect(file.model, output);
   const fixed = card.input.shape[0];
   const maxBatch = typeof fixed === 'number' ? fixed : IMAGES;
-  const oracle = await filePredictor(path, { threads: engine.threads, output: card.output.name });
+  const predictor = await filePredictor(path, { threads: engine.threads, output: card.output.name });
+  const oracle = typeof fixed === 'number' && fixed > 1 ? padded(predictor, fixed) : predictor;
   try {
     let x: Images;
     let labels: Int32Array | undefined;
@@ -61,7 +63,10 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       assertFits(card, data.shape);
       checkLabels(data, card.classes);
       const part = limit(data, Math.min(ACCURACY_IMAGES, data.n));
-      const images = batch(part, Uint32Array.from({ length: part.n }, (_, i) => i));
+      const images = batch(
+        part,
+        Uint32Array.from({ length: part.n }, (_, i) => i),
+      );
       const predicted = await predictAll(oracle, images.x, images.shape, maxBatch);
       const correct = Array.from(images.y.keys()).filter((i) => predicted[i] === images.y[i]);
       accuracy = correct.length / part.n;
@@ -69,7 +74,7 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       x = { data: chosen.x, shape: chosen.shape };
       labels = chosen.y;
     } else {
-      x = noiseImages(card, options.seed, maxBatch);
+      x = noiseImages(card, options.seed);
     }
     const y = labels ?? (await predictAll(oracle, x.data, x.shape, maxBatch));
     const findings = await runChecks({
@@ -89,15 +94,25 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
     });
     return { ...about, card, accuracy, findings };
   } finally {
-    await oracle.close();
+    await predictor.close();
   }
 }
 
-function noiseImages(card: ModelCard, seed: number, maxBatch: number): Images {
+function noiseImages(card: ModelCard, seed: number): Images {
   const sizes = card.input.shape.slice(1);
   if (!sizes.every((d): d is number => typeof d === 'number'))
-    throw new TouchstoneError('E_UNSUPPORTED', 'an input without fixed channels and size', '[N, C, H, W] with numbers', 'give images with --data');
-  const shape = [Math.max(maxBatch, 1), ...sizes];
-  const data = uniform(key(seed).fold('noise images'), shape.reduce((a, b) => a * b, 1), 0, 1);
+    throw new TouchstoneError(
+      'E_UNSUPPORTED',
+      'an input without fixed channels and size',
+      '[N, C, H, W] with numbers',
+      'give images with --data',
+    );
+  const shape = [IMAGES, ...sizes];
+  const data = uniform(
+    key(seed).fold('noise images'),
+    shape.reduce((a, b) => a * b, 1),
+    0,
+    1,
+  );
   return { data, shape };
 }

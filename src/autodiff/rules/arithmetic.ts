@@ -36,8 +36,10 @@ export const Div: Rule = (t, node, [g]) => {
 
 /** d(aᵖ) = p·aᵖ⁻¹ for a constant exponent */
 export const Pow: Rule = (t, node, [g]) => {
-  const [a, p] = node.inputs as [Value, Value];
+  const [a, exponent] = node.inputs as [Value, Value];
   if (t.needs(node, 1)) throw refuse(node, 'has an exponent that depends on the input');
+  // An exponent may be an integer.
+  const p = t.type(exponent).dtype === 'float32' ? exponent : t.b.op('Cast', [exponent], { to: 1 });
   const lower = t.b.op('Pow', [a, t.b.op('Sub', [p, t.b.scalar(1)])]);
   return t.each(node, () => t.unbroadcast(t.mul(g!, t.mul(lower, p)), a));
 };

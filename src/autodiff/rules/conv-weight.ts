@@ -10,7 +10,7 @@ export function convWeightGradient(t: Tape, node: Node, g: Value, w: Window, gro
   const x = node.inputs[0]!;
   const [, c] = t.shape(node.inputs[1]!) as number[];
   const { size } = t.sizes(g, node);
-  if (group > 1 || w.strides[0] > 1 || c! < 16 || t.emitter === 'cuda')
+  if (group > 1 || w.strides.some((s) => s > 1) || c! < 16 || t.emitter === 'cuda')
     return bySwappedAxes(t, node, x, g, w, group);
   return byColumns(t, node, x, g, w, size[0] * size[1] >= 256);
 }

@@ -28,7 +28,7 @@ export const rules: { readonly [O in Op]: Rule | typeof STOP } = {
   ConvTranspose: conv.ConvTranspose,
   DepthToSpace: layout.DepthToSpace,
   Div: arithmetic.Div,
-  Dropout: layout.Identity,
+  Dropout: layout.Dropout,
   Equal: STOP,
   Exp: activation.Exp,
   Expand: layout.Expand,

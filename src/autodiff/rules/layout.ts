@@ -1,6 +1,7 @@
 import {
   intOf,
   intsOf,
+  isFloat,
   type Node,
   padsOf,
   resolveSlice,
@@ -58,8 +59,8 @@ export const Slice: Rule = (t, node, [g]) => {
     }
     const { start: from, count } = resolveSlice(size, start, end, step);
     if (step < 0) value = t.b.flip(value, [axis]);
-    const gap = Math.abs(step);
-    if (gap > 1 && count > 1) value = spreadOut(t, value, axis, gap);
+    const gap = count > 1 ? Math.abs(step) : 1;
+    if (gap > 1) value = spreadOut(t, value, axis, gap);
     const first = step > 0 ? from : from + (count - 1) * step;
     const length = (count - 1) * gap + 1;
     const rank = t.shape(x).length;
@@ -146,9 +147,18 @@ function collapse(t: Tape, node: Node, g: Value, axis: number, rank: number, pic
 /** The gradient passes as it is. */
 export const Identity: Rule = (_t, _node, [g]) => [g];
 
-/** Between float types the gradient is cast back; a cast to integers has none. */
+/** An identity in inference. */
+export const Dropout: Rule = (t, node, [g]) => {
+  const training = node.inputs[2];
+  if (training && t.constant(training)?.data[0] !== 0)
+    throw refuse(node, 'is in training mode', 'export the model for inference');
+  return [g];
+};
+
+/** Nothing flows back to integers or booleans (a mask, say); other float types are refused. */
 export const Cast: Rule = (t, node, [g]) => {
   const types = [t.type(node.inputs[0]!).dtype, t.type(node.outputs[0]!).dtype];
+  if (types.some((d) => !isFloat(d))) return [undefined];
   if (types.every((d) => d === 'float32')) return [g];
   throw refuse(node, `casts ${types[0]} to ${types[1]}`, 'store the model in float32');
 };

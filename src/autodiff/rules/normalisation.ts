@@ -1,5 +1,5 @@
 import { floatOf, intOf, type Value } from '../../graph/index.ts';
-import type { Rule, Tape } from '../tape.ts';
+import { type Rule, refuse, type Tape } from '../tape.ts';
 
 /** A per-channel vector as `[C, 1, …]`, to broadcast against `[N, C, …]`. */
 function perChannel(t: Tape, v: Value, like: Value): Value {
@@ -17,6 +17,8 @@ function perChannel(t: Tape, v: Value, like: Value): Value {
 export const BatchNormalization: Rule = (t, node, [g]) => {
   const [x, gamma, , mean, variance] = node.inputs as [Value, Value, Value, Value, Value];
   const training = intOf(node, 'training_mode', 0) === 1;
+  if (!training && (t.needs(node, 3) || t.needs(node, 4)))
+    throw refuse(node, 'has statistics that depend on the input');
   const axes = t.shape(x).flatMap((_, i) => (i === 1 ? [] : [i]));
   const mu = training ? t.mean(x, axes) : perChannel(t, mean, x);
   const centred = t.b.op('Sub', [x, mu]);

@@ -59,9 +59,23 @@ function spread(
   const phases = rows!.phases.flatMap((a) =>
     columns!.phases.map((b) => {
       if (a.taps === 0 || b.taps === 0) return null;
-      const padded = padSpatial(t, share, [a.before, b.before], [a.after, b.after]);
-      if (a.taps === 1 && b.taps === 1) return padded;
-      return t.mul(t.b.op('AveragePool', [padded], { kernel_shape: [a.taps, b.taps] }), a.taps * b.taps);
+      if (a.taps === 1 && b.taps === 1) return padSpatial(t, share, [a.before, b.before], [a.after, b.after]);
+      // A pool's padding must be smaller than its kernel; where more is wanted after it, the results are zero.
+      const cut = [a, b].map((phase) => Math.min(0, phase.after));
+      const pads = [a, b].map((phase) => Math.min(Math.max(0, phase.after), phase.taps - 1));
+      const input = padSpatial(
+        t,
+        share,
+        [a, b].map((phase) => Math.min(0, phase.before)),
+        cut,
+      );
+      const mean = t.b.op('AveragePool', [input], {
+        kernel_shape: [a.taps, b.taps],
+        pads: [Math.max(0, a.before), Math.max(0, b.before), ...pads],
+        count_include_pad: 1,
+      });
+      const rest = [a, b].map((phase, i) => Math.max(0, phase.after) - pads[i]!);
+      return padSpatial(t, t.mul(mean, a.taps * b.taps), [0, 0], rest);
     }),
   );
   return stride === 1 ? phases[0]! : { stride, phases };

@@ -60,10 +60,7 @@ export const command = defineCommand({
     const parameters = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
     const limit = count('limit');
 
-    const [{ auditRun }, { auditTable }] = await Promise.all([
-      import('../../runs/audit-run.ts'),
-      import('../../report/index.ts'),
-    ]);
+    const { auditRun } = await import('../../runs/audit-run.ts');
     const result = await auditRun({
       model: args.model,
       data: args.data,
@@ -81,6 +78,7 @@ export const command = defineCommand({
     });
     context.progress.end();
     await context.json(result);
+    const { auditTable } = await import('../../report/index.ts');
     context.print(
       auditTable(result, { colour: process.stdout.isTTY === true, width: process.stdout.columns ?? 100 }),
     );

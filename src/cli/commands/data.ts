@@ -1,7 +1,10 @@
 import { defineCommand } from 'citty';
 import { table } from 'table';
 import { dataSources, loadData } from '../../data/index.ts';
+import { TouchstoneError } from '../../errors.ts';
 import { commonArgs, contextOf } from '../common.ts';
+
+const SPLITS = ['test', 'train'] as const;
 
 export const command = defineCommand({
   meta: { name: 'data', description: 'list the data sets, or read one and say what is in it' },
@@ -18,10 +21,9 @@ export const command = defineCommand({
       context.print(table(rows));
       return;
     }
-    const { name, split, n, shape, classes, sha256 } = await loadData(
-      args.spec,
-      args.split === 'train' ? 'train' : 'test',
-    );
+    const wanted = SPLITS.find((s) => s === args.split);
+    if (!wanted) throw new TouchstoneError('E_OPTION', `--split ${args.split}`, SPLITS.join(', '));
+    const { name, split, n, shape, classes, sha256 } = await loadData(args.spec, wanted);
     await context.json({ name, split, n, shape, classes, sha256 });
     context.print(
       table(Object.entries({ name, split, images: n, shape: shape.join(' × '), classes, sha256 })),

@@ -9,6 +9,7 @@ import type { Engine, EngineOptions, Executable, Program } from '../engine.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { createTrainer } from './trainer.ts';
 
+export { filePredictor, type Predictor } from './predictor.ts';
 export { Session } from './session.ts';
 
 /** What the parts of this engine share. */

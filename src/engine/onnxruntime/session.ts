@@ -29,6 +29,7 @@ const NAMES: Partial<Record<DataType, ort.Tensor.Type>> = {
 /** A graph loaded in onnxruntime. */
 export class Session {
   readonly #session: ort.InferenceSession;
+  #closed = false;
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
@@ -72,8 +73,12 @@ export class Session {
     return this.#session.outputMetadata;
   }
 
-  /** @param fetch only these outputs are computed and copied. @default all */
+  /**
+   * @param fetch only these outputs are computed and copied. @default all
+   * @throws E_SHAPE where a feed is missing or does not fit its input, E_ENGINE where onnxruntime fails
+   */
   async run(feeds: Values, fetch?: readonly string[]): Promise<Record<string, Tensor>> {
+    checkFeeds(this.#session.inputMetadata, feeds);
     const tensors: Record<string, ort.Tensor> = {};
     for (const [name, tensor] of Object.entries(feeds)) tensors[name] = toOrt(name, tensor);
     try {
@@ -94,7 +99,28 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     await this.#session.release();
+  }
+}
+
+/** Checks shapes before onnxruntime does: a dimension of one name has one size in all feeds. */
+function checkFeeds(inputs: readonly ort.InferenceSession.ValueMetadata[], feeds: Values): void {
+  const symbols = new Map<string, number>();
+  for (const input of inputs) {
+    if (!input.isTensor) continue;
+    const feed = feeds[input.name];
+    const expected = input.shape.map((d) => (typeof d === 'string' ? (symbols.get(d) ?? d) : d));
+    const problem = (got: string) =>
+      new TouchstoneError('E_SHAPE', `input ${input.name} ${got}`, formatShape(expected));
+    if (!feed) throw problem('is missing');
+    const fits = expected.every((d, i) => typeof d === 'string' || d === feed.shape[i]);
+    if (feed.shape.length !== expected.length || !fits) throw problem(`of shape ${formatShape(feed.shape)}`);
+    if (feed.data.length !== feed.shape.reduce((a, b) => a * b, 1))
+      throw problem(`of shape ${formatShape(feed.shape)} with ${feed.data.length} elements`);
+    for (const [i, d] of expected.entries())
+      if (typeof d === 'string' && d !== '') symbols.set(d, feed.shape[i]!);
   }
 }
 

@@ -28,7 +28,7 @@ export async function createTrainer(
     if (!tensor) throw new TouchstoneError('E_UNSUPPORTED', `no initializer "${name}" to train`);
     values.set(name, tensor);
   }
-  const velocities = new Map(
+  const velocities = new Map<string, Tensor>(
     parameters.map((name) => {
       const { shape } = values.get(name)!;
       return [name, float32(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)] as const;
@@ -86,8 +86,10 @@ export async function createTrainer(
     state: () => ({ parameters: copy(values), velocities: copy(velocities) }),
 
     restore(state: TrainingState) {
-      replace(values, state.parameters);
-      replace(velocities, state.velocities);
+      checkSame(values, state.parameters);
+      checkSame(velocities, state.velocities);
+      for (const name of values.keys()) values.set(name, state.parameters.get(name)!);
+      for (const name of velocities.keys()) velocities.set(name, state.velocities.get(name)!);
     },
 
     async close() {
@@ -107,15 +109,14 @@ function take(outputs: Record<string, Tensor>, name: string, to: (t: Tensor) => 
 const copy = (map: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
   new Map([...map].map(([name, t]) => [name, { ...t, data: (t.data as Float32Array).slice() }]));
 
-function replace(into: Map<string, Tensor>, from: ReadonlyMap<string, Tensor>): void {
-  for (const [name, old] of into) {
+function checkSame(own: ReadonlyMap<string, Tensor>, from: ReadonlyMap<string, Tensor>): void {
+  for (const [name, { shape }] of own) {
     const tensor = from.get(name);
-    if (!tensor || formatShape(tensor.shape) !== formatShape(old.shape))
+    if (!tensor || formatShape(tensor.shape) !== formatShape(shape))
       throw new TouchstoneError(
         'E_SHAPE',
-        `the checkpoint's ${name} is ${formatShape(tensor?.shape)}`,
-        formatShape(old.shape),
+        `the checkpoint's ${name} is ${tensor ? formatShape(tensor.shape) : 'missing'}`,
+        formatShape(shape),
       );
-    into.set(name, tensor);
   }
 }

@@ -3,7 +3,7 @@ import { forEachImage } from '../threat.ts';
 import type { CheckSpec } from './check.ts';
 
 /** Small enough to stay between most kinks, large enough for float32 losses. */
-const STEP = 1e-3;
+const STEP = 1e-4;
 const DIRECTIONS = 4;
 
 /** The gradient agrees with central differences of the loss along random directions. */
@@ -34,7 +34,12 @@ export const finiteDifferences: CheckSpec = {
     const cosine = left === 0 && right === 0 ? 1 : dot / Math.max(Math.sqrt(left * right), Number.MIN_VALUE);
     return {
       verdict: cosine > 0.99 ? 'pass' : cosine > 0.9 ? 'warn' : 'fail',
-      figures: { samples: y.length, directions: DIRECTIONS, step: STEP, cosine: Number(cosine.toFixed(6)) },
+      figures: {
+        samples: y.length,
+        directions: DIRECTIONS,
+        step: STEP,
+        cosine: Number.isFinite(cosine) ? Number(cosine.toFixed(6)) : 'not finite',
+      },
       message:
         cosine > 0.99
           ? `Slopes and differences agree (cosine ${cosine.toFixed(4)}).`

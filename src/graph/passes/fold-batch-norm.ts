@@ -1,6 +1,7 @@
 import { float32, floatOf, intOf } from '../attributes.ts';
 import { asFloat32 } from '../fold.ts';
 import type { Graph, Node, Tensor } from '../ir.ts';
+import { valueNames } from './rename.ts';
 
 /**
  * Folds BatchNormalization in inference mode into the convolution or Gemm before it, where that one's output goes
@@ -13,6 +14,13 @@ export function foldBatchNorm(graph: Graph): Graph {
   for (const o of graph.outputs) uses.set(o.name, (uses.get(o.name) ?? 0) + 1);
   const producers = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
   const replaced = new Map<Node, Node | null>();
+  const taken = valueNames(graph);
+  const fresh = (name: string): string => {
+    let free = name;
+    for (let i = 1; taken.has(free); i++) free = `${name}_${i}`;
+    taken.add(free);
+    return free;
+  };
 
   for (const bn of graph.nodes) {
     if (bn.op !== 'BatchNormalization' || bn.domain !== '' || intOf(bn, 'training_mode', 0) === 1) continue;
@@ -23,14 +31,14 @@ export function foldBatchNorm(graph: Graph): Graph {
     const bias = layer.inputs[2] ? asFloat32(initializers.get(layer.inputs[2])) : undefined;
     if (!weight || vectors.some((v) => !v) || (layer.inputs[2] && !bias)) continue;
     const [gamma, beta, mean, variance] = vectors as Float32Array[];
+    // Gemm broadcasts its C, which is a bias only where it has one element per output.
+    if (bias && (bias.shape.at(-1) !== gamma!.length || bias.data.length !== gamma!.length)) continue;
     const epsilon = floatOf(bn, 'epsilon', 1e-5);
     const scale = Float64Array.from(gamma!, (g, c) => g / Math.sqrt(variance![c]! + epsilon));
 
-    // One layer's weight may serve several: the folded one gets a name of its own.
-    const [weightName, biasName] = [
-      `${layer.inputs[1]}_folded`,
-      `${layer.inputs[2] || layer.inputs[1]}_folded_bias`,
-    ];
+    // One layer's weight may serve several: each folded one gets a name of its own.
+    const weightName = fresh(`${layer.inputs[1]}_folded`);
+    const biasName = fresh(`${layer.inputs[2] || layer.inputs[1]}_folded_bias`);
     initializers.set(weightName, scaledRows(weight, scale, layer));
     initializers.set(
       biasName,

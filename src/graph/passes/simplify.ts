@@ -8,7 +8,7 @@ import { rename } from './rename.ts';
  */
 export function dropNoOps(graph: Graph): Graph {
   const outputs = new Set(graph.outputs.map((o) => o.name));
-  const used = new Set(graph.nodes.flatMap((n) => n.inputs));
+  const used = new Set([...graph.nodes.flatMap((n) => n.inputs), ...outputs]);
   const names = new Map<string, string>();
   const nodes: Node[] = [];
   for (const n of graph.nodes) {

@@ -5,6 +5,8 @@ import { axisOf, constantInts, mismatch, type ShapeContext, type ShapeRule } fro
 
 export const Reshape: ShapeRule = (c) => {
   const { dtype, shape } = c.input(0);
+  const measured = c.dims(1);
+  if (measured) return [{ dtype, shape: measured }];
   const wanted = constantInts(c, 1, 'shape');
   const keepZero = intOf(c.node, 'allowzero', 0) === 0;
   const out: Dim[] = wanted.map((d, i) => (d === 0 && keepZero ? (shape[i] ?? null) : d));
@@ -155,6 +157,8 @@ export const Pad: ShapeRule = (c) => {
 
 export const Expand: ShapeRule = (c) => {
   const { dtype, shape } = c.input(0);
+  const measured = c.dims(1);
+  if (measured) return [{ dtype, shape: broadcast(shape, measured) ?? measured.map(() => null) }];
   const wanted = c.constant(1);
   if (!wanted) {
     const symbolic = c.input(1).shape[0];
@@ -172,7 +176,11 @@ export const Expand: ShapeRule = (c) => {
   return [{ dtype, shape: out }];
 };
 
-export const Shape: ShapeRule = (c) => [{ dtype: 'int64', shape: [c.input(0).shape.length] }];
+export const Shape: ShapeRule = (c) => [{ dtype: 'int64', shape: [measuredDims(c).length] }];
+
+/** What a Shape node measures: all dimensions, or those from `start` to before `end`. */
+export const measuredDims = (c: Pick<ShapeContext, 'node' | 'input'>): readonly Dim[] =>
+  c.input(0).shape.slice(intOf(c.node, 'start', 0), intOf(c.node, 'end', Number.MAX_SAFE_INTEGER));
 
 export const Gather: ShapeRule = (c) => {
   const { dtype, shape } = c.input(0);

@@ -17,6 +17,8 @@ export interface ShapeContext {
   has(i: number): boolean;
   /** The value of input `i` where it is known before running. */
   constant(i: number): Tensor | undefined;
+  /** The dimensions that input `i` holds, where it is the Shape of a value. */
+  dims(i: number): readonly Dim[] | undefined;
 }
 
 /** The types of a node's outputs, in order (trailing outputs may be left out). */
@@ -63,7 +65,7 @@ export function axisOf(node: Node, axis: number, rank: number): number {
 }
 
 /** The integers of a constant input. @throws E_UNSUPPORTED where it is computed while running. */
-export function constantInts(c: ShapeContext, i: number, what: string): number[] {
+export function constantInts(c: Pick<ShapeContext, 'node' | 'constant'>, i: number, what: string): number[] {
   const tensor = c.constant(i);
   if (!tensor)
     throw new TouchstoneError(

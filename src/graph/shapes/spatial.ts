@@ -34,8 +34,14 @@ export function windowOf(node: Node, size: readonly [number, number], kernel?: r
   if (auto === 'VALID') pads = [0, 0, 0, 0];
   if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
     const total = [0, 1].map((a) => {
+      const span = dilations[a]! * (shape[a]! - 1) + 1;
+      // A transposed convolution's output is to be as large as its input, times the stride.
+      if (node.op === 'ConvTranspose') {
+        const extra = intsOf(node, 'output_padding')?.[a] ?? 0;
+        return Math.max(0, span + extra - strides[a]!);
+      }
       const out = Math.ceil(size[a]! / strides[a]!);
-      return Math.max(0, (out - 1) * strides[a]! + dilations[a]! * (shape[a]! - 1) + 1 - size[a]!);
+      return Math.max(0, (out - 1) * strides[a]! + span - size[a]!);
     });
     const before = total.map((t) => (auto === 'SAME_UPPER' ? Math.floor(t / 2) : Math.ceil(t / 2)));
     pads = [before[0]!, before[1]!, total[0]! - before[0]!, total[1]! - before[1]!];

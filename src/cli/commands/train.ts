@@ -1,0 +1,122 @@
+import { defineCommand } from 'citty';
+import { TouchstoneError } from '../../errors.ts';
+import type { RunOptions } from '../../runs/train-run.ts';
+import { commonArgs, contextOf } from '../common.ts';
+import { parseCount, parseList, parseNumber, parseRadius } from '../numbers.ts';
+import { INTERRUPTED, interruption, trainingControls } from '../training-progress.ts';
+
+const option = (description: string, valueHint: string) =>
+  ({ type: 'string', description, valueHint }) as const;
+
+export const command = defineCommand({
+  meta: { name: 'train', description: 'train a classifier; --recipe gives all settings, others override it' },
+  args: {
+    out: option('a new folder for the run', 'DIR'),
+    resume: option('go on with the run in this folder', 'DIR'),
+    recipe: option('named settings: demo, gaat-paper/mnist …', 'NAME'),
+    method: option('natural | pgd | gaat', 'M'),
+    model: option('mnist-cnn | resnet18', 'A'),
+    data: option('mnist | mnist:DIR | cifar10:DIR | FILE.npz …', 'D'),
+    limit: option('train on the first N images', 'N'),
+    epochs: option('default 10', 'N'),
+    'batch-size': option('default 512 for grey images, else 128', 'N'),
+    eps: option('radius in pixel space (default 0.1 grey, 8/255)', 'E'),
+    steps: option('attack steps T (default 100 grey, 10)', 'N'),
+    'step-size': option('attack step α (default ε/10 grey, ε/8)', 'A'),
+    start: option('δ starts at zero | random', 'S'),
+    hessian: option('gaat: gauss-newton | none', 'H'),
+    lr: option('largest learning rate (default 0.1)', 'R'),
+    schedule: option('cyclic | multistep | flat', 'S'),
+    milestones: option('multistep: epochs of the drops', 'a,b'),
+    gamma: option('multistep: factor of a drop (default 0.1)', 'G'),
+    peak: option('cyclic: share of the run at the top (default 0.4)', 'P'),
+    warmup: option('epochs of warm-up (default 0)', 'N'),
+    momentum: option('default 0.9', 'M'),
+    'weight-decay': option('default 2e-4', 'W'),
+    augment: { type: 'boolean', description: 'pad 4, crop and flip' },
+    validation: option('training images held out (default 1000)', 'N'),
+    'validation-steps': option('PGD steps on them (default 10)', 'N'),
+    'bn-mode': option('BatchNormalization in attacks: eval | train', 'M'),
+    'early-stop': option('stop after N epochs without a more robust one', 'N'),
+    mean: option('normalisation to bake in, per channel', 'a,b,c'),
+    std: option('normalisation to bake in, per channel', 'a,b,c'),
+    ...commonArgs,
+  },
+  async run({ args }) {
+    const context = contextOf(args);
+    const { resumeRun, startRun } = await import('../../runs/train-run.ts');
+    const controls = trainingControls(context);
+    if ((args.resume === undefined) === (args.out === undefined))
+      throw new TouchstoneError(
+        'E_OPTION',
+        args.out ? 'both --out and --resume' : 'neither --out nor --resume',
+        'one of them',
+      );
+
+    const outcome = args.resume
+      ? await resumeRun(args.resume, { ...controls, ...(args.data === undefined ? {} : { data: args.data }) })
+      : await startRun({ ...optionsOf(args), seed: context.seed, out: args.out! }, controls);
+    context.progress.end();
+    await context.json({
+      end: outcome.end,
+      dir: outcome.dir,
+      recipe: outcome.recipe,
+      history: outcome.history,
+    });
+    const stopped = interruption(outcome);
+    context.print(
+      stopped ??
+        `${outcome.checkpoint} after ${outcome.history.length} epochs; export it with: touchstone export ${outcome.dir} --out model.onnx`,
+    );
+    return stopped ? INTERRUPTED : 0;
+  },
+});
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** The settings that were given, parsed. What was not is left to the recipe and the defaults. */
+function optionsOf(args: Given): RunOptions {
+  const text = (name: string): string | undefined =>
+    typeof args[name] === 'string' ? args[name] : undefined;
+  const parsed = <T>(name: string, parse: (text: string, option: string) => T): T | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : parse(value, name);
+  };
+  const count = (name: string, least = 1) => parsed(name, (v, o) => parseCount(v, o, least));
+  const number = (name: string) => parsed(name, parseNumber);
+  const radius = (name: string) => parsed(name, (v, o) => parseRadius(v, o, 1));
+  const list = (name: string) => parsed(name, (v, o) => parseList(v).map((n) => parseNumber(n, o)));
+  const options = {
+    recipe: text('recipe'),
+    method: text('method'),
+    model: text('model'),
+    data: text('data'),
+    limit: count('limit'),
+    epochs: count('epochs'),
+    batchSize: count('batch-size'),
+    epsilon: radius('eps'),
+    steps: count('steps'),
+    stepSize: radius('step-size'),
+    start: text('start'),
+    hessian: text('hessian'),
+    learningRate: number('lr'),
+    schedule: text('schedule'),
+    milestones: list('milestones'),
+    gamma: number('gamma'),
+    peak: number('peak'),
+    warmup: number('warmup'),
+    momentum: number('momentum'),
+    weightDecay: number('weight-decay'),
+    augment: args.augment === true ? true : undefined,
+    validation: count('validation', 0),
+    validationSteps: count('validation-steps'),
+    bnMode: text('bn-mode'),
+    earlyStop: count('early-stop'),
+    mean: list('mean'),
+    std: list('std'),
+    threads: count('threads'),
+    device: text('device'),
+    engine: text('engine'),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,250 @@
+/** Training runs on disk: begun, interrupted, resumed. */
+import { join } from 'node:path';
+import { augment, batch, type DataSet, loadData } from '../data/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { TouchstoneError } from '../errors.ts';
+import { bakeNormalisation, type Graph } from '../graph/index.ts';
+import { machine, tool } from '../io/index.ts';
+import { key } from '../random/index.ts';
+import {
+  type EpochRecord,
+  methods,
+  type Progress,
+  type Sample,
+  type Samples,
+  type Snapshot,
+  schedules,
+  type TrainEnd,
+  type TrainOptions,
+  train,
+} from '../train/index.ts';
+import {
+  assertFree,
+  createFolder,
+  loadState,
+  openFolder,
+  type RunFolder,
+  saveState,
+  saveViews,
+  sweep,
+} from './run-folder.ts';
+import {
+  architectureOf,
+  namesOf,
+  type RunOptions,
+  type RunRecipe,
+  resolveRecipe,
+  withRecipe,
+} from './run-options.ts';
+
+export { type RunFile, type RunRecord, readRun } from './run-folder.ts';
+export type { RunOptions, RunRecipe } from './run-options.ts';
+
+/** The engine that a run wants: names as `--engine` and `--device` take them. */
+export interface EngineRequest {
+  readonly engine: string;
+  readonly device: string;
+  readonly threads?: number;
+}
+
+export interface RunControls {
+  /** After every mini-batch. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** After every epoch, when its state is on the disk. */
+  readonly onEpoch?: (record: EpochRecord) => void;
+  /** What a person should know, a line each. */
+  readonly onNotice?: (line: string) => void;
+  /** Stops after the mini-batch under way, when the state is on the disk. */
+  readonly signal?: AbortSignal;
+  /** The caller's own way to open an engine. The run closes it. @default by name */
+  readonly openEngine?: (request: EngineRequest) => Promise<Engine>;
+}
+
+export interface RunOutcome {
+  /** `stopped`: by early stopping; `interrupted`: by the signal, to be resumed. */
+  readonly end: TrainEnd;
+  readonly dir: string;
+  readonly recipe: RunRecipe;
+  readonly history: readonly EpochRecord[];
+  /** The path of the model; it is there once an epoch is over. */
+  readonly checkpoint: string;
+}
+
+/**
+ * Trains into a new folder. Everything is checked before anything is written.
+ *
+ * @throws TouchstoneError E_FILE where the folder is not empty; E_OPTION, E_RANGE, E_SHAPE, E_LABELS for settings that are
+ * wrong or do not fit the data; E_RANGE where training diverges; E_WRITE
+ */
+export async function startRun(
+  options: RunOptions & { readonly out: string },
+  controls: RunControls = {},
+): Promise<RunOutcome> {
+  const wanted = withRecipe(options);
+  const { data: spec } = namesOf(wanted);
+  await assertFree(options.out);
+  const data = await loadData(spec, 'train', wanted.limit === undefined ? {} : { limit: wanted.limit });
+  const recipe = resolveRecipe(wanted, data);
+  const { engine: name = 'auto', device = 'auto', threads } = wanted;
+  const engine = await (controls.openEngine ?? openEngine)({
+    engine: name,
+    device,
+    ...(threads !== undefined && { threads }),
+  });
+  try {
+    const folder = await createFolder(options.out, {
+      schema: 'touchstone-run/1',
+      recipe,
+      data: { name: data.name, split: data.split, sha256: data.sha256, n: data.n, shape: [...data.shape] },
+      engine: {
+        name: engine.name,
+        device: engine.device,
+        threads: engine.threads,
+        versions: { ...engine.versions },
+      },
+      tool: tool(),
+      machine: { ...machine() },
+    });
+    return await go(folder, data, engine, controls);
+  } finally {
+    await engine.close();
+  }
+}
+
+export interface ResumeOptions {
+  /** Where the data is now, where it has moved: it must be the same data. @default as the run was started */
+  readonly data?: string;
+}
+
+/**
+ * Goes on with a run, bit for bit where it stopped (on the same machine and versions). A finished run stays as it is.
+ *
+ * @throws TouchstoneError E_FILE where there is no run or its run.json was changed; E_DATA where the data is not what the run
+ * began with, or the state is damaged; else as {@link startRun}
+ */
+export async function resumeRun(
+  dir: string,
+  controls: RunControls & ResumeOptions = {},
+): Promise<RunOutcome> {
+  const folder = await openFolder(dir);
+  const { recipe, data: began, engine: had } = folder.run;
+  const from = await loadState(folder);
+  const data = await loadData(
+    controls.data ?? recipe.data,
+    'train',
+    recipe.limit === null ? {} : { limit: recipe.limit },
+  );
+  if (data.sha256 !== began.sha256)
+    throw new TouchstoneError(
+      'E_DATA',
+      `the data has SHA-256 ${data.sha256.slice(0, 12)}…`,
+      `${began.sha256.slice(0, 12)}…, with which the run began`,
+      'restore the data (--data DIR if it moved), or start a new run',
+    );
+  const engine = await (controls.openEngine ?? openEngine)({
+    engine: had.name,
+    device: had.device,
+    threads: had.threads,
+  });
+  try {
+    for (const [name, version] of Object.entries(had.versions)) {
+      const now = engine.versions[name];
+      if (now !== version)
+        controls.onNotice?.(
+          `the run began with ${name} ${version}, now it is ${now ?? 'another engine'}: the weights may differ`,
+        );
+    }
+    await sweep(dir);
+    return await go(folder, data, engine, controls, from);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function go(
+  folder: RunFolder,
+  data: DataSet,
+  engine: Engine,
+  controls: RunControls,
+  from?: Snapshot,
+): Promise<RunOutcome> {
+  const { dir, run } = folder;
+  const model = modelOf(run.recipe, data.shape);
+  // The views of the last whole epoch, in case a process was killed before it wrote them.
+  if (from && from.cursor.batch === 0) await saveViews(folder, model, from);
+  const events = train({ ...trainOptionsOf(run.recipe, data, model), engine, signal: controls.signal, from });
+  let history = from?.history ?? [];
+  try {
+    for (;;) {
+      const { done, value } = await events.next();
+      if (done)
+        return { end: value, dir, recipe: run.recipe, history, checkpoint: join(dir, 'checkpoint.onnx') };
+      if (value.kind === 'batch') controls.onProgress?.(value.progress);
+      else {
+        await saveState(folder, value.snapshot);
+        if (value.kind === 'interrupted') continue;
+        await saveViews(folder, model, value.snapshot);
+        history = value.snapshot.history;
+        controls.onEpoch?.(value.record);
+      }
+    }
+  } finally {
+    await events.return('interrupted');
+  }
+}
+
+/** The model as a run begins it: everything but the weights' values stays so. */
+function modelOf(recipe: RunRecipe, input: DataSet['shape']): Graph {
+  const { classes, mean, std, seed } = recipe;
+  const graph = architectureOf(recipe.model).build(key(seed).fold('model'), { input, classes });
+  return mean && std ? bakeNormalisation(graph, mean, std) : graph;
+}
+
+function trainOptionsOf(recipe: RunRecipe, data: DataSet, model: Graph): Omit<TrainOptions, 'engine'> {
+  const { epsilon, start, hessian, schedule, validation } = recipe;
+  const trained = data.n - validation;
+  return {
+    model,
+    method: methods[recipe.method],
+    data: part(data, 0, trained),
+    ...(validation > 0 && { validation: part(data, trained, validation) }),
+    ...(recipe.augment && { augment: augmented }),
+    settings: {
+      ...recipe,
+      threat: { norm: 'linf', epsilon },
+      options: { start, hessian },
+      schedule: schedules[schedule](recipe),
+    },
+    key: key(recipe.seed).fold('train'),
+  };
+}
+
+/** `n` images of a data set, from `first` on. */
+const part = (data: DataSet, first: number, n: number): Samples => ({
+  n,
+  batch(indices) {
+    const { x, y, shape } = batch(
+      data,
+      Uint32Array.from(indices, (i) => first + i),
+    );
+    return { x: { data: x, shape }, y };
+  },
+});
+
+const augmented: NonNullable<TrainOptions['augment']> = ({ x, y }, own): Sample => {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const { x: pixels, shape } = augment({ x: x.data, y, shape: [n, c, h, w] }, own);
+  return { x: { data: pixels, shape }, y };
+};
+
+/** @throws E_OPTION, E_ENGINE */
+async function openEngine({ engine, device, threads }: EngineRequest): Promise<Engine> {
+  if (engine === 'tensorflow')
+    throw new TouchstoneError('E_ENGINE', 'the tensorflow engine is not part of this version', 'onnxruntime');
+  if (engine !== 'auto' && engine !== 'onnxruntime')
+    throw new TouchstoneError('E_OPTION', `engine '${engine}'`, 'auto, onnxruntime or tensorflow');
+  if (device !== 'auto' && device !== 'cpu' && device !== 'cuda')
+    throw new TouchstoneError('E_OPTION', `device '${device}'`, 'auto, cpu or cuda');
+  const { onnxruntimeEngine } = await import('../engine/onnxruntime/index.ts');
+  return onnxruntimeEngine({ device, ...(threads !== undefined && { threads }) });
+}

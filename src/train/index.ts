@@ -1,0 +1,32 @@
+/** Training: methods that read like their papers, schedules, and the loop around them. Nothing of Node. */
+import { gaat } from './gaat.ts';
+import type { Method } from './method.ts';
+import { natural } from './natural.ts';
+import { pgd } from './pgd.ts';
+
+export { asHessian } from './gaat.ts';
+export { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
+export {
+  type Sample,
+  type Samples,
+  type TrainEnd,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainSettings,
+  train,
+} from './loop.ts';
+export type * from './method.ts';
+export { isRecipe, type Recipe, type RecipeName, type RecipeSettings, recipes } from './recipes.ts';
+export type { Best, Cursor, EpochRecord, Progress, Snapshot, Sums } from './records.ts';
+export { isSchedule, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from './schedule.ts';
+
+/** All methods by the name that `--method` takes. */
+export const methods = {
+  natural,
+  pgd,
+  gaat,
+} as const satisfies Record<string, Method>;
+
+export type MethodName = keyof typeof methods;
+
+export const isMethod = (name: string): name is MethodName => Object.hasOwn(methods, name);

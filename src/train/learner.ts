@@ -1,0 +1,87 @@
+import { classifierProgram, type Executable, type Trainer } from '../engine/index.ts';
+import { TouchstoneError } from '../errors.ts';
+import { type Images, type LossGradient, predictions } from '../eval/index.ts';
+import { float32, type Graph, inTrainingMode, statisticNames, type Tensor } from '../graph/index.ts';
+import type { Learner, Update } from './method.ts';
+
+export interface LearnerOptions {
+  readonly classes: number;
+  /**
+   * BatchNormalization while gradients are taken: `eval` by its running statistics, `train` by the batch's (running
+   * ones stay as they are; only updates change them). @default 'eval'
+   */
+  readonly bnMode?: 'train' | 'eval';
+}
+
+/** A learner whose rate the loop sets, and which knows where its time went. */
+export interface EngineLearner extends Learner {
+  learningRate: number;
+  /** Seconds spent so far, by phase. */
+  readonly seconds: { readonly gradient: number; readonly update: number };
+}
+
+/** The model under training, as methods see it, on an engine's trainer. */
+export async function createLearner(
+  trainer: Trainer,
+  model: Graph,
+  { classes, bnMode = 'eval' }: LearnerOptions,
+): Promise<EngineLearner> {
+  const training = inTrainingMode(model);
+  const logits = model.outputs[0]!.name;
+  const attack = await trainer.compile(
+    classifierProgram(bnMode === 'train' ? training : model, 'ce', { logits }),
+  );
+  const update = await trainer.compileUpdate(
+    classifierProgram(training, 'ce', { differentiate: false, logits }).graph,
+    'loss',
+  );
+  const seconds = { gradient: 0, update: 0 };
+
+  async function timed(phase: keyof typeof seconds, run: () => ReturnType<Executable['run']>) {
+    const started = performance.now();
+    const outputs = await run();
+    seconds[phase] += (performance.now() - started) / 1000;
+    return outputs;
+  }
+
+  const learner: EngineLearner = {
+    learningRate: 0,
+    seconds,
+    consistent: bnMode === 'train' || statisticNames(model).length === 0,
+
+    async gradient(x, y): Promise<LossGradient> {
+      const outputs = await timed('gradient', () => attack.run({ x: imageTensor(x), y: labelTensor(y) }));
+      return {
+        logits: floats(outputs, 'logits'),
+        loss: floats(outputs, 'loss'),
+        gradient: floats(outputs, 'gradient'),
+      };
+    },
+
+    async update(x, y): Promise<Update> {
+      const rate = float32([learner.learningRate], []);
+      const outputs = await timed('update', () =>
+        update.run({ x: imageTensor(x), y: labelTensor(y), learning_rate: rate }),
+      );
+      const predicted = predictions(floats(outputs, 'logits'), classes);
+      let correct = 0;
+      for (let n = 0; n < y.length; n++) if (predicted[n] === y[n]) correct += 1;
+      return { loss: floats(outputs, 'loss'), correct };
+    },
+  };
+  return learner;
+}
+
+const imageTensor = ({ data, shape }: Images): Tensor => ({ dtype: 'float32', shape, data });
+
+const labelTensor = (y: Int32Array): Tensor => ({
+  dtype: 'int64',
+  shape: [y.length],
+  data: BigInt64Array.from(y, BigInt),
+});
+
+function floats(outputs: Readonly<Record<string, Tensor>>, name: string): Float32Array {
+  const data = outputs[name]?.data;
+  if (data instanceof Float32Array) return data;
+  throw new TouchstoneError('E_ENGINE', `no float32 output "${name}"`, 'one of every classifier program');
+}

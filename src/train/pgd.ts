@@ -1,0 +1,43 @@
+/**
+ * Regular adversarial training (RAT).
+ *
+ * H. Gong, "Reducing Adversarial Training Cost with Gradient Approximation", arXiv:2309.09464, Alg. 1; after A. Madry
+ * et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", arXiv:1706.06083.
+ *
+ * Differs from the listing: x + δ is also clipped to [0, 1], and δ starts at random by default (the listing's comment,
+ * and §5.1). #BP T + 1.
+ */
+import { ascend, type Images, randomStart } from '../eval/index.ts';
+import { type Method, recordOf, type StepArguments } from './method.ts';
+
+/** x + δ⁰. */ // Alg. 1, l. 4
+export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
+  options.start === 'random' ? randomStart(x, threat, key.fold('start')) : x.data.slice();
+
+/** One step, in place. */ // Alg. 1, l. 6–7
+export async function pgdStep(
+  adversarial: Images,
+  { learner, x, y, threat, stepSize }: StepArguments,
+): Promise<void> {
+  const { gradient } = await learner.gradient(adversarial, y);
+  ascend(adversarial.data, gradient, x, threat, stepSize); // δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε)
+}
+
+/** x + δᵀ. */ // Alg. 1, l. 5–8
+export async function pgdPerturb(args: StepArguments, from: Float32Array): Promise<Images> {
+  const adversarial = { data: from, shape: args.x.shape };
+  for (let t = 1; t <= args.steps; t++) await pgdStep(adversarial, args);
+  return adversarial;
+}
+
+export const pgd: Method = {
+  name: 'pgd',
+  about: 'regular adversarial training (RAT): T exact gradients per mini-batch',
+  source: 'Gong, arXiv:2309.09464, Alg. 1; Madry et al., arXiv:1706.06083',
+  defaults: { start: 'random', hessian: 'none' },
+  async step(args) {
+    const delta0 = start(args); // Alg. 1, l. 4
+    const adversarial = await pgdPerturb(args, delta0); // Alg. 1, l. 5–8
+    return recordOf(await args.learner.update(adversarial, args.y)); // Alg. 1, l. 10
+  },
+};

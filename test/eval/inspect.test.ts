@@ -1,0 +1,419 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fs from 'fs-extra';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { filePredictor, onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
+import {
+  assertFits,
+  checks,
+  describe as describeModel,
+  engineClassifier,
+  inspect,
+} from '../../src/eval/index.ts';
+import {
+  type Attribute,
+  float32,
+  type Graph,
+  int64,
+  type Model,
+  type Node,
+  type Tensor,
+  writeModel,
+} from '../../src/graph/index.ts';
+import { writeModelFile } from '../../src/io/index.ts';
+import { key, uniform } from '../../src/random/index.ts';
+import { auditRun } from '../../src/runs/audit-run.ts';
+import { checkRun } from '../../src/runs/check-run.ts';
+import { floats, graph, model, node, value } from '../graph/proto-models.ts';
+import { evidence } from './fakes.ts';
+import { linearModel, writeFiles } from './files.ts';
+
+const engine = onnxruntimeEngine({ threads: 1 });
+let folder: string;
+beforeAll(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), 'touchstone-'));
+});
+afterAll(async () => {
+  await engine.close();
+  await fs.remove(folder);
+});
+
+const int = (v: number): Attribute => ({ type: 'int', value: v });
+const ints = (...v: number[]): Attribute => ({ type: 'ints', value: v });
+const real = (v: number): Attribute => ({ type: 'float', value: v });
+
+/** A classifier [N, 3, 6, 6] → [N, 4] in an operator set; the nodes go from x to y. */
+function classifier(
+  opset: number,
+  nodes: readonly Node[],
+  initializers: Readonly<Record<string, Tensor>> = {},
+  outputs: Graph['outputs'] = [value('y', ['N', 4])],
+): Model {
+  const g = graph(nodes, { w: floats([108, 4]), b0: floats([4]), ...initializers }, [], []);
+  return model({ ...g, inputs: [value('x', ['N', 3, 6, 6])], outputs }, { '': opset });
+}
+const dense = (from: string, to = 'y') => [
+  node('Flatten', [from], [`${to}_flat`]),
+  node('Gemm', [`${to}_flat`, 'w', 'b0'], [to]),
+];
+const x = { data: uniform(key(0), 5 * 108), shape: [5, 3, 6, 6] };
+
+/** What onnxruntime makes of the model as it was written. */
+async function asWritten(m: Model, output: string): Promise<Float32Array> {
+  const path = join(folder, `${Math.random().toString(36).slice(2)}.onnx`);
+  await writeModelFile(path, m);
+  const predictor = await filePredictor(path, { threads: 1, output });
+  try {
+    return await predictor.predict(x.data, x.shape);
+  } finally {
+    await predictor.close();
+  }
+}
+
+/** The largest difference, in units of the largest value: float32 kernels differ by a few roundings of 6e-8. */
+function expectSame(actual: Float32Array, expected: Float32Array): void {
+  expect(actual.length).toBe(expected.length);
+  const scale = Math.max(1, ...expected.map(Math.abs));
+  expect(Math.max(...actual.map((v, i) => Math.abs(v - expected[i]!)))).toBeLessThan(2e-6 * scale);
+}
+
+const slice1 = { starts: ints(1, 0), ends: ints(6, 5), axes: ints(2, 3) };
+const body = (
+  opset: number,
+  nodes: readonly Node[],
+  initializers: Readonly<Record<string, Tensor>> = {},
+): [string, Model] => [
+  `${opset}: ${nodes.map((n) => n.op).join(' ')}`,
+  classifier(opset, nodes, initializers),
+];
+const four = { v: floats([4, 4]), f: floats([4, 3, 1, 1]) };
+const conv = (to = 'c') => node('Conv', ['x', 'f'], [to]); // [N, 4, 6, 6]
+
+/** The forms that operators had before set 20, each with attributes where they are inputs now. */
+const older: readonly [string, Model][] = [
+  body(9, [node('Clip', ['x'], ['a'], { min: real(0.2), max: real(0.7) }), ...dense('a')]),
+  body(10, [node('Clip', ['x'], ['a'], { max: real(0.6) }), ...dense('a')]),
+  body(10, [node('Clip', ['x'], ['a'], { min: real(0.4) }), ...dense('a')]),
+  body(11, [node('Clip', ['x', '', 'high'], ['a']), ...dense('a')], { high: float32([0.5], []) }),
+  body(9, [node('Slice', ['x'], ['a'], slice1), ...dense('a')], { w: floats([75, 4]) }),
+  body(9, [node('Slice', ['x'], ['a'], { starts: ints(0, 1), ends: ints(9, 3) }), ...dense('a')], {
+    w: floats([72, 4]),
+  }),
+  body(10, [node('Slice', ['x', 's', 'e', 'ax'], ['a']), ...dense('a')], {
+    s: int64([1, 0]),
+    e: int64([6, -1]),
+    ax: int64([2, 3]),
+    w: floats([75, 4]),
+  }),
+  body(
+    9,
+    [node('Pad', ['x'], ['a'], { pads: ints(0, 0, 1, 0, 0, 0, 0, 2), value: real(0.3) }), ...dense('a')],
+    { w: floats([3 * 7 * 8, 4]) },
+  ),
+  body(10, [node('Pad', ['x'], ['a'], { pads: ints(0, 0, 1, 1, 0, 0, 1, 1) }), ...dense('a')], {
+    w: floats([192, 4]),
+  }),
+  body(11, [node('Pad', ['x', 'p'], ['a']), ...dense('a')], {
+    p: int64([0, 0, 1, 1, 0, 0, 1, 1]),
+    w: floats([192, 4]),
+  }),
+  body(11, [conv(), node('ReduceMean', ['c'], ['y'], { axes: ints(2, 3), keepdims: int(0) })], four),
+  body(
+    11,
+    [
+      conv(),
+      node('ReduceMean', ['c'], ['m'], { axes: ints(-1, -2) }),
+      node('Squeeze', ['m'], ['y'], { axes: ints(2, 3) }),
+    ],
+    four,
+  ),
+  body(17, [conv(), node('ReduceMean', ['c'], ['y'], { axes: ints(2, 3), keepdims: int(0) })], four),
+  body(18, [conv(), node('ReduceMean', ['c', 'ax'], ['y'], { keepdims: int(0) })], {
+    ...four,
+    ax: int64([2, 3]),
+  }),
+  body(12, [conv(), node('ReduceSum', ['c'], ['y'], { axes: ints(2, 3), keepdims: int(0) })], four),
+  body(13, [conv(), node('ReduceSum', ['c', 'ax'], ['y'], { keepdims: int(0) })], {
+    ...four,
+    ax: int64([2, 3]),
+  }),
+  body(17, [conv(), node('ReduceMax', ['c'], ['y'], { axes: ints(2, 3), keepdims: int(0) })], four),
+  body(
+    11,
+    [conv(), node('GlobalAveragePool', ['c'], ['p']), node('Squeeze', ['p'], ['y'], { axes: ints(2, 3) })],
+    four,
+  ),
+  body(13, [conv(), node('GlobalAveragePool', ['c'], ['p']), node('Squeeze', ['p', 'ax'], ['y'])], {
+    ...four,
+    ax: int64([2, 3]),
+  }),
+  body(11, [node('Unsqueeze', ['x'], ['a'], { axes: ints(1) }), ...dense('a')]),
+  body(9, [...dense('x', 'h'), node('Dropout', ['h'], ['y'], { ratio: real(0.5) })]),
+  body(12, [...dense('x', 'h'), node('Dropout', ['h', 'r'], ['d']), node('Relu', ['d'], ['y'])], {
+    r: float32([0.5], []),
+  }),
+  body(11, [...dense('x', 'h'), node('Softmax', ['h'], ['s']), node('Gemm', ['s', 'v'], ['y'])], four),
+  body(13, [...dense('x', 'h'), node('Softmax', ['h'], ['s']), node('Gemm', ['s', 'v'], ['y'])], four),
+  // Rank 4: before set 13 over all axes from `axis` on together, since then over that axis alone.
+  body(11, [node('Softmax', ['x'], ['s'], { axis: int(1) }), ...dense('s')]),
+  body(11, [node('Softmax', ['x'], ['s'], { axis: int(2) }), ...dense('s')]),
+  body(12, [node('LogSoftmax', ['x'], ['s']), ...dense('s')]),
+  body(13, [node('Softmax', ['x'], ['s'], { axis: int(1) }), ...dense('s')]),
+  body(
+    9,
+    [
+      conv(),
+      node('BatchNormalization', ['c', 'g', 'b', 'b', 'g'], ['n']),
+      node('GlobalAveragePool', ['n'], ['p']),
+      node('Flatten', ['p'], ['y']),
+    ],
+    { ...four, g: floats([4], (i) => 1 + i), b: floats([4]) },
+  ),
+  body(22, [conv(), node('ReduceMean', ['c', 'ax'], ['y'], { keepdims: int(0) })], {
+    ...four,
+    ax: int64([2, 3]),
+  }),
+];
+
+describe('a model in an older operator set', () => {
+  it.each(older)(
+    '%s computes what onnxruntime does with the file, and its gradient is right',
+    async (_, m) => {
+      const { card, graph: ready } = inspect(m);
+      const c = engineClassifier(engine, ready, { classes: 4, logits: card.logits });
+      expectSame(await c.logits(x), await asWritten(m, 'y'));
+      const y = Int32Array.of(0, 1, 2, 3, 0);
+      const found = await checks['finite-differences']!.run(evidence({ classifier: c, x, y }));
+      // A kink between two differences spoils one of 20 slopes at most.
+      expect(Number(found!.figures.cosine)).toBeGreaterThan(0.98);
+    },
+  );
+
+  it.each([8, 7, 1, 24])('of set %i is refused, saying how to convert it', (opset) => {
+    expect(() => inspect(classifier(opset, dense('x')))).toThrow(
+      new RegExp(`^E_UNSUPPORTED: a model in operator set ${opset}, expected 9 to 23: .*opset_version`),
+    );
+  });
+});
+
+describe('the logits behind a softmax', () => {
+  const tails: readonly [string, number, Node[], string][] = [
+    ['Softmax', 13, [node('Softmax', ['h'], ['y'])], 'probabilities'],
+    ['Softmax of the named axis', 17, [node('Softmax', ['h'], ['y'], { axis: int(1) })], 'probabilities'],
+    ['LogSoftmax', 13, [node('LogSoftmax', ['h'], ['y'], { axis: int(-1) })], 'log-probabilities'],
+    ['an older Softmax', 11, [node('Softmax', ['h'], ['y'])], 'probabilities'],
+    ['an older LogSoftmax', 9, [node('LogSoftmax', ['h'], ['y'], { axis: int(1) })], 'log-probabilities'],
+    [
+      'Softmax and Identity',
+      13,
+      [node('Softmax', ['h'], ['s']), node('Identity', ['s'], ['y'])],
+      'probabilities',
+    ],
+    [
+      'an older Softmax and Identity',
+      12,
+      [node('Softmax', ['h'], ['s']), node('Identity', ['s'], ['y'])],
+      'probabilities',
+    ],
+    [
+      'Identity and Softmax',
+      13,
+      [node('Identity', ['h'], ['i']), node('Softmax', ['i'], ['y'])],
+      'probabilities',
+    ],
+  ];
+  it.each(tails)('are attacked: %s in set %i', async (_, opset, tail, kind) => {
+    const m = classifier(opset, [...dense('x', 'h'), ...tail]);
+    const { card, graph: ready } = inspect(m);
+    expect(card.outputKind).toBe(kind);
+    expect(describeModel(m).outputKind).toBe(kind);
+    const c = engineClassifier(engine, ready, { classes: 4, logits: card.logits });
+    expectSame(await c.logits(x), await asWritten(classifier(opset, dense('x')), 'y'));
+  });
+
+  it.each([
+    ['logits', 13, []],
+    // Over the batch, not over the classes.
+    ['a softmax over axis 0', 13, [node('Softmax', ['h'], ['y'], { axis: int(0) })]],
+    ['a softmax inside', 13, [node('Softmax', ['h'], ['s']), node('Mul', ['s', 's'], ['y'])]],
+  ] as const)('are the output itself for %s', (_, opset, tail) => {
+    const { card } = inspect(classifier(opset, tail.length > 0 ? [...dense('x', 'h'), ...tail] : dense('x')));
+    expect(card).toMatchObject({ outputKind: 'logits', logits: 'y' });
+  });
+
+  it('give the same audit as the model without it', async () => {
+    const run = async (name: string, tail: readonly string[]) => {
+      const sub = join(folder, name);
+      await fs.ensureDir(sub);
+      const files = await writeFiles(sub, 2, 30, { tail });
+      const { model: path, data } = files;
+      return auditRun({
+        model: path,
+        data,
+        threat: { norm: 'linf', epsilon: 0.02 },
+        seed: 1,
+        engine,
+        commandLine: [],
+      });
+    };
+    const [plain, soft] = [await run('plain', []), await run('soft', ['Softmax'])];
+    expect(plain.robust.correct).toBeGreaterThan(0);
+    expect(soft.model.outputKind).toBe('probabilities');
+    expect(soft.attacks.map((a) => a.broken)).toEqual(plain.attacks.map((a) => a.broken));
+    expect(soft.verifier.ok).toBe(true);
+  });
+});
+
+describe('a model with several outputs', () => {
+  const outputs = [value('c', ['N', 4, 6, 6]), value('y', ['N', 4]), value('z', ['N', 2])];
+  const nodes = [
+    conv(),
+    node('GlobalAveragePool', ['c'], ['p']),
+    node('Flatten', ['p'], ['y']),
+    node('Gemm', ['y', 'v'], ['z']),
+  ];
+  const m = classifier(17, nodes, { ...four, v: floats([4, 2]) }, outputs);
+
+  it('is read at the one named, the others left alone', async () => {
+    for (const [output, classes] of [
+      ['y', 4],
+      ['z', 2],
+    ] as const) {
+      const { card, graph: ready } = inspect(m, { output });
+      expect(card).toMatchObject({ classes, output: { name: output, shape: ['N', classes] } });
+      const c = engineClassifier(engine, ready, { classes, logits: card.logits });
+      expectSame(await c.logits(x), await asWritten(m, output));
+    }
+  });
+
+  it('says which output to name', () => {
+    expect(() => inspect(m)).toThrow(
+      /^E_UNSUPPORTED: output "c" \[N, 4, 6, 6\], expected \[N, classes\].*--output/,
+    );
+    expect(() => inspect(m, { output: 'nix' })).toThrow('E_OPTION: no output "nix", expected c, y, z');
+  });
+});
+
+describe('what cannot be audited', () => {
+  const odd = (declared: Graph['outputs'][number]) =>
+    classifier(17, [node('Det', ['x'], ['d']), ...dense('d')], {}, [declared]);
+
+  it.each([
+    ['with its shape declared', value('y', ['N', 4])],
+    ['without a shape', { name: 'y', type: { kind: 'tensor', dtype: 'float32' } }],
+    ['without a type', { name: 'y' }],
+  ] as const)('an operator without a rule is named with its node, the output %s', (_, declared) => {
+    expect(() => inspect(odd(declared))).toThrow(/^E_UNSUPPORTED: operator Det "det_d"/);
+  });
+
+  it('an operator of another domain too', () => {
+    const own: Node = { ...node('Mystery', ['x'], ['d']), domain: 'com.example' };
+    const m = classifier(17, [own, ...dense('d')]);
+    expect(() => inspect(m)).toThrow(/^E_UNSUPPORTED: operator .*Mystery.*"mystery_d"/);
+    expect(describeModel(m).unsupported).toHaveLength(1);
+  });
+
+  it.each([
+    ['two inputs', { inputs: [value('x', ['N', 3, 6, 6]), value('x2')] }, /a model with 2 inputs/],
+    [
+      'vectors',
+      { inputs: [value('x', ['N', 108])] },
+      /input "x", float32 \[N, 108\], expected float32 \[N, C, H, W\]/,
+    ],
+  ])('a model of %s', (_, over, message) => {
+    const m = classifier(17, dense('x'));
+    expect(() => inspect({ ...m, graph: { ...m.graph, ...over } })).toThrow(message);
+  });
+
+  it('images in another layout: the hint names NHWC', () => {
+    const nhwc = model(
+      {
+        ...graph([node('Transpose', ['x'], ['t'], { perm: ints(0, 3, 1, 2) }), ...dense('t')], {
+          w: floats([28 * 28, 10]),
+        }),
+        inputs: [value('x', ['N', 28, 28, 1])],
+        outputs: [value('y', ['N', 10])],
+      },
+      { '': 17 },
+    );
+    const { card } = inspect(nhwc);
+    expect(() => assertFits(card, [1, 28, 28])).toThrow(
+      "E_SHAPE: images of shape [1,28,28], expected [28, 28, 1], the model's input: the model takes NHWC: export it in NCHW",
+    );
+    expect(() => assertFits(card, [3, 32, 32])).toThrow(/use the data the model was made for/);
+    assertFits(card, [28, 28, 1]);
+  });
+});
+
+describe('a model that takes batches of one size only', () => {
+  it.each([1, 4])('of %i is audited and checked as the one that takes any', async (batch) => {
+    const at = async (size: number | string) => {
+      const sub = join(folder, `batch ${batch} ${size}`);
+      await fs.ensureDir(sub);
+      const { model: path, data } = await writeFiles(sub, 2, 30, { batch: size });
+      const threat = { norm: 'linf', epsilon: 0.02 } as const;
+      const result = await auditRun({
+        model: path,
+        data,
+        threat,
+        seed: 1,
+        engine,
+        commandLine: [],
+        out: join(sub, 'out'),
+      });
+      const report = await checkRun({ model: path, data, seed: 1, engine });
+      const bare = await checkRun({ model: path, seed: 1, engine });
+      return { result, report, bare };
+    };
+    const [fixed, free] = [await at(batch), await at('N')];
+    expect(fixed.result.model.inputShape).toEqual([batch, 3, 2, 2]);
+    expect(fixed.result.clean).toEqual(free.result.clean);
+    expect(fixed.result.robust).toEqual(free.result.robust);
+    expect(fixed.result.attacks.map((a) => a.broken)).toEqual(free.result.attacks.map((a) => a.broken));
+    expect(fixed.result.attacks.filter((a) => a.error)).toEqual([]);
+    expect(fixed.result.verifier).toMatchObject({ ok: true, checked: free.result.verifier.checked });
+    const verdicts = (r: typeof fixed) =>
+      [r.report, r.bare].map((c) => c.findings.map((f) => [f.id, f.verdict]));
+    expect(verdicts(fixed)).toEqual(verdicts(free));
+    expect(fixed.report.accuracy).toBe(28 / 30);
+    expect(fixed.bare.findings.find((f) => f.id === 'stable-predictions')!.figures.samples).toBe(64);
+  });
+});
+
+describe('the card', () => {
+  it('says what is in the file', () => {
+    const m = { ...linearModel(2), producerName: 'torch', producerVersion: '2' };
+    const bytes = writeModel(m).length;
+    expect(bytes).toBeGreaterThan(100);
+    expect(describeModel(m)).toMatchObject({
+      producer: 'torch 2',
+      opset: 20,
+      parameters: 26,
+      input: { name: 'image', dtype: 'float32', shape: ['N', 3, 2, 2] },
+      output: { name: 'logits', shape: ['N', 2] },
+      classes: 2,
+      unsupported: [],
+      maskingRisks: [],
+    });
+  });
+
+  it('names operators that hide gradients, and training mode', () => {
+    const training = { training_mode: int(1) };
+    const nodes = [
+      node('Sign', ['x'], ['s']),
+      conv(),
+      node('BatchNormalization', ['c', 'g', 'b', 'b', 'g'], ['n', 'm', 'v'], training),
+      ...dense('n'),
+    ];
+    const m = classifier(17, nodes, {
+      ...four,
+      w: floats([144, 4]),
+      g: floats([4], () => 1),
+      b: floats([4]),
+    });
+    expect(describeModel(m).maskingRisks).toEqual([
+      'Sign "sign_s"',
+      'BatchNormalization "batchnormalization_n"',
+    ]);
+  });
+});
