@@ -43,7 +43,7 @@ const classifier = engineClassifier(engine, graph, { classes: card.classes, logi
 const robust: Record<string, number> = {};
 
 try {
-  const versions = await peer.ask({ do: 'load', architecture: 'mnist-cnn', weights: values.model });
+  const versions = await peer.ask({ do: 'load', weights: values.model });
   let round = 0;
   const samples = await interleaved(Number(values.rounds), {
     async touchstone() {

@@ -6,9 +6,9 @@
 import { table } from 'table';
 import { Bench } from 'tinybench';
 import { architectures } from '../models/index.ts';
-import { approximateSteps, ascend, project, randomStart } from '../src/eval/index.ts';
 import { gradient } from '../src/autodiff/index.ts';
 import { classifierProgram } from '../src/engine/index.ts';
+import { approximateSteps, ascend, project, randomStart } from '../src/eval/index.ts';
 import { readModel, toModel, writeModel } from '../src/graph/index.ts';
 import { encodeNpz } from '../src/io/index.ts';
 import { key, normal, permutation, uniform } from '../src/random/index.ts';

@@ -1,11 +1,13 @@
 """PyTorch twins of Touchstone's architectures, and a loader of their weights from .onnx files.
 
-    from touchstone_torch import resnet18, load_weights
-    net = load_weights(resnet18(), "runs/mine/checkpoint.onnx")
+    from touchstone_torch import load
+    net = load("runs/mine/checkpoint.onnx")  # pixels in [0, 1] to logits, in eval mode
 
 A checkpoint names its initializers as PyTorch does (`conv1.weight`, `layer1.0.bn1.running_mean`), so that any tool
 can pick them up. An exported model has BatchNormalization folded in: load the checkpoint instead.
 """
+
+import json
 
 import numpy as np
 import onnx
@@ -92,3 +94,29 @@ def load_weights(module: nn.Module, path: str) -> nn.Module:
     for name in wanted:
         state[name].copy_(torch.from_numpy(np.array(arrays[name])))
     return module.eval()
+
+
+class Normalised(nn.Module):
+    """(x − mean)/std per channel, then the network: what `train --mean --std` bakes into a model."""
+
+    def __init__(self, network: nn.Module, mean: list[float], std: list[float]):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, x):
+        return self.network((x - self.mean) / self.std)
+
+
+def load(path: str) -> nn.Module:
+    """The PyTorch twin of a checkpoint (or of an exported model without BatchNormalization), by its own metadata.
+
+    Raises KeyError where the file was not trained by Touchstone.
+    """
+    metadata = {p.key: p.value for p in onnx.load(path).metadata_props}
+    recipe = json.loads(metadata["touchstone.recipe"])
+    network = load_weights(ARCHITECTURES[recipe["model"]](recipe["classes"]), path)
+    if recipe["mean"] is None:
+        return network
+    return Normalised(network, recipe["mean"], recipe["std"]).eval()

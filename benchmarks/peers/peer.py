@@ -1,6 +1,6 @@
 """The Python side of the peer benchmarks: answers one JSON request per line with one JSON line, timing itself.
 
-Requests: {"do": "load", "architecture", "weights", "fuse"}, {"do": "forward"|"gradient", "batch"},
+Requests: {"do": "load", "weights", "architecture"?, "fuse"?}, {"do": "forward"|"gradient", "batch"},
 {"do": "pgd", "data", "limit", "eps", "alpha", "steps"}.
 """
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
+import touchstone_torch  # noqa: E402
 from touchstone_torch import ARCHITECTURES, BasicBlock, load_weights  # noqa: E402
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
@@ -67,7 +68,10 @@ def pgd(request):
 
 def load(request):
     global net
-    net = load_weights(ARCHITECTURES[request["architecture"]](), request["weights"])
+    if "architecture" in request:
+        net = load_weights(ARCHITECTURES[request["architecture"]](), request["weights"])
+    else:
+        net = touchstone_torch.load(request["weights"])
     if request.get("fuse"):
         net = fused(net)
     for parameter in net.parameters():

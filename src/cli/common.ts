@@ -3,7 +3,6 @@ import { stdout } from 'node:process';
 import type { ArgsDef, ParsedArgs } from 'citty';
 import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import { writeFileAtomic } from '../io/index.ts';
 import { parseCount } from './numbers.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -69,7 +68,10 @@ export function contextOf(args: CommonArgs): Context {
       if (args.json === undefined) return;
       const text = `${JSON.stringify(value, null, 2)}\n`;
       if (args.json === '-') stdout.write(text);
-      else await writeFileAtomic(resolve(args.json), text);
+      else {
+        const { writeFileAtomic } = await import('../io/index.ts');
+        await writeFileAtomic(resolve(args.json), text);
+      }
     },
   };
 }

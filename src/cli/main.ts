@@ -1,17 +1,17 @@
 import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty';
 import pc from 'picocolors';
 import { TouchstoneError } from '../errors.ts';
-import { packageVersion, tool } from '../io/index.ts';
 import { commands } from './commands/index.ts';
 
 /** Ends with 0, with 1 where the run failed or a stated bar was missed, with 2 where the request was wrong. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(overview());
+    process.stdout.write(await overview());
     return name === undefined ? 2 : 0;
   }
   if (name === '--version' || name === '-v') {
+    const { packageVersion, tool } = await import('../io/index.ts');
     process.stdout.write(
       `touchstone ${tool().version}, onnxruntime-node ${packageVersion('onnxruntime-node')}\n`,
     );
@@ -62,7 +62,8 @@ function assertKnown(command: CommandDef, rest: readonly string[]): { positional
   return { positionals };
 }
 
-function overview(): string {
+async function overview(): Promise<string> {
+  const { tool } = await import('../io/index.ts'); // not at the top: a misspelt command need not wait for it
   const width = Math.max(...Object.keys(commands).map((c) => c.length));
   const lines = Object.entries(commands).map(
     ([name, { about }]) => `  ${pc.bold(name.padEnd(width))}  ${about}`,

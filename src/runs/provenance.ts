@@ -1,8 +1,6 @@
 import type { Model } from '../graph/index.ts';
 import { type Result, resultSchema } from '../report/index.ts';
-
-/** The metadata entry in which an exported model carries its training record, as JSON. */
-export const TRAINING_ENTRY = 'touchstone.training';
+import { TRAINING_ENTRY } from './training-entry.ts';
 
 /**
  * The training record of a model that was trained and exported here; null for any other. A record that

@@ -15,9 +15,9 @@ import { TouchstoneError } from '../errors.ts';
 import { type Graph, toModel, withValues, writeModel } from '../graph/index.ts';
 import { readFileLimited, readModelFile, sha256, writeFileAtomic, writeFilesAtomic } from '../io/index.ts';
 import type { EpochRecord, Snapshot } from '../train/index.ts';
-import { TRAINING_ENTRY } from './provenance.ts';
 import { runRecipe } from './run-options.ts';
 import { decodeState, encodeState } from './run-state.ts';
+import { TRAINING_ENTRY } from './training-entry.ts';
 
 const FILES = {
   run: 'run.json',

@@ -171,7 +171,7 @@ async function go(
   const { dir, run } = folder;
   const model = modelOf(run.recipe, data.shape);
   // The views of the last whole epoch, in case a process was killed before it wrote them.
-  if (from && from.cursor.batch === 0) await saveViews(folder, model, from);
+  if (from && from.cursor.epoch > 0 && from.cursor.batch === 0) await saveViews(folder, model, from);
   const events = train({ ...trainOptionsOf(run.recipe, data, model), engine, signal: controls.signal, from });
   let history = from?.history ?? [];
   try {

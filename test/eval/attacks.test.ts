@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Survivors } from '../../src/eval/attacks/attack.ts';
 import {
   type AttackName,
   type AttackParameters,
@@ -8,6 +7,7 @@ import {
   attacks,
   type Norm,
   predictions,
+  project,
   randomStart,
   type Threat,
 } from '../../src/eval/index.ts';
@@ -152,6 +152,24 @@ describe('every attack', () => {
     expect(Buffer.compare(bytes(c.adversarial), bytes(a.adversarial)) === 0).toBe(name === 'fgsm');
   });
 
+  it.each([0.5, 0.9999, 1.0001, 1.5, 1e6])(
+    'is projected onto the L2 ball from %d ε: inside nothing moves, outside all by one factor',
+    (factor) => {
+      const epsilon = 0.1;
+      const x = { data: new Float32Array(12).fill(0.5), shape: [1, 3, 2, 2] };
+      const direction = normal(key(7), 12);
+      const length = l2(Array.from(direction));
+      const candidate = direction.map((v) => 0.5 + (v / length) * factor * epsilon);
+      const projected = candidate.slice();
+      project(projected, x, { norm: 'l2', epsilon });
+      if (factor < 1) expect(projected).toEqual(candidate);
+      else expect(distance(projected, x.data, 'l2')).toBeCloseTo(epsilon, 6); // √12 roundings of 3e-8
+      const clipped = Float32Array.from(candidate, (v) => Math.min(1, Math.max(0, v)));
+      project(clipped, x, { norm: 'linf', epsilon });
+      for (const v of clipped) expect(Math.abs(v - 0.5)).toBeLessThanOrEqual(epsilon + 2 ** -25);
+    },
+  );
+
   it('starts anywhere in the ball: both halves of every pixel, every radius', () => {
     const x = { data: new Float32Array(2400).fill(0.5), shape: [200, 3, 2, 2] };
     const linf = randomStart(x, { norm: 'linf', epsilon: 0.1 }, key(1));
@@ -277,6 +295,16 @@ describe('cost', () => {
     expect(three.broken).toBeGreaterThan(one.broken);
     expect(three.forwards).toBeLessThan(3 * one.forwards);
   });
+
+  it('every restart starts elsewhere', async () => {
+    const classifier = fake({ classes: 2, logits: () => [1, 0] });
+    const x = { data: new Float32Array(12).fill(0.5), shape: [1, 3, 2, 2] };
+    const parameters = { steps: 1, stepSize: 0.001, restarts: 4 };
+    const threat: Threat = { norm: 'linf', epsilon: 0.1 };
+    await attacks.pgd.run({ classifier, x, y: Int32Array.of(0), threat, parameters, key: key(0) });
+    const starts = classifier.sights.filter((s) => s.kind === 'gradient').map((s) => s.image.join());
+    expect(new Set(starts).size).toBe(4);
+  });
 });
 
 describe('the GAAT attack', () => {
@@ -321,62 +349,5 @@ describe('the GAAT attack', () => {
       ),
       { numRuns: 200 },
     );
-  });
-});
-
-describe('Survivors', () => {
-  it('keeps those still classified correctly together, with all that belongs to them', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 0, max: 12 }),
-        fc.array(fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), { maxLength: 4 }),
-        (n, rounds) => {
-          const data = Float32Array.from({ length: 2 * n }, (_, i) => i);
-          const y = Int32Array.from({ length: n }, (_, i) => i % 2);
-          const left = new Survivors({ data, shape: [n, 2] }, y, 2);
-          const alive = new Set(y.keys());
-          const last = Array.from({ length: n }, (_, i) => [2 * i, 2 * i + 1]);
-          for (const [r, falls] of rounds.entries()) {
-            const ids = [...alive];
-            const images = Float32Array.from(ids.flatMap((i) => [100 * r + i, -i]));
-            const logits = Float32Array.from(
-              ids.flatMap((i) => ((y[i] === 0) === falls[i] ? [0, 1] : [1, 0])),
-            );
-            const [kept, mate] = left.sift(
-              images,
-              logits,
-              images.map((v) => v + 0.5),
-            );
-            for (const i of ids) {
-              last[i] = [100 * r + i, -i + 0];
-              if (falls[i]) alive.delete(i);
-            }
-            const standing = [...alive];
-            expect(Array.from(kept!)).toEqual(standing.flatMap((i) => [100 * r + i, -i]));
-            expect(Array.from(mate!)).toEqual(standing.flatMap((i) => [100 * r + i + 0.5, -i + 0.5]));
-            expect(left.indices).toEqual(standing);
-            expect(left.count).toBe(standing.length);
-            expect(Array.from(left.labels)).toEqual(standing.map((i) => y[i]));
-            expect(Array.from(left.clean.data)).toEqual(standing.flatMap((i) => [2 * i, 2 * i + 1]));
-            expect(left.clean.shape).toEqual([standing.length, 2]);
-          }
-          expect(left.broken).toEqual(Array.from({ length: n }, (_, i) => !alive.has(i)));
-          expect(Array.from(left.adversarial, (v) => v + 0)).toEqual(last.flat().map((v) => v + 0));
-        },
-      ),
-    );
-  });
-
-  it('leaves the arrays of its maker alone', () => {
-    const data = Float32Array.of(1, 2, 3, 4);
-    const y = Int32Array.of(0, 0);
-    const left = new Survivors({ data, shape: [2, 2] }, y, 2);
-    left.sift(Float32Array.of(9, 9, 8, 8), Float32Array.of(0, 1, 1, 0));
-    expect([Array.from(data), Array.from(y)]).toEqual([
-      [1, 2, 3, 4],
-      [0, 0],
-    ]);
-    expect(Array.from(left.adversarial)).toEqual([9, 9, 8, 8]);
-    expect(left.broken).toEqual([true, false]);
   });
 });

@@ -330,6 +330,17 @@ describe('all checks together', () => {
     expect(findings.map((f) => f.title)).toEqual(Object.values(checks).map((c) => c.title));
   });
 
+  it('fail where they crash, and the others still run', async () => {
+    const { classifier } = twoClasses(1, 1);
+    classifier.gradient = () => Promise.reject(new Error('no kernel'));
+    const findings = await runChecks(evidence({ ...attacked, classifier }));
+    expect(findings.filter((f) => f.verdict === 'fail').map((f) => [f.id, f.message])).toEqual([
+      ['zero-gradients', 'The check did not finish: no kernel'],
+      ['finite-differences', 'The check did not finish: no kernel'],
+    ]);
+    expect(findings).toHaveLength(Object.keys(checks).length);
+  });
+
   it('expose a saturated softmax: logits of thousands, whose cross-entropy has no gradient', async () => {
     const { x, y, w } = twoClasses(1, 40);
     const b = -w.reduce((sum, v) => sum + v * 0.5, 0);

@@ -236,19 +236,19 @@ describe('an audit', () => {
   it('does not believe a lying attack: not ok, no lower accuracy, and its images are not handed out', async () => {
     const honest = (await run()).result;
     vi.spyOn(attacks.fgsm, 'run').mockImplementation(async ({ x, y }: AttackInput) => ({
-      // Half is far outside the ball (and misclassified, as like as not), half is the clean image itself.
-      adversarial: x.data.map((v, i) => (i % 24 < 12 ? 1 - v : v)),
+      // A third is far outside the ball and misclassified, a third outside and not, a third the clean image itself.
+      adversarial: x.data.map((v, i) => (i % 36 < 12 ? 1 - v : i % 36 < 24 ? 0.5 + 1.4 * (v - 0.5) : v)),
       broken: Array.from(y, () => true),
     }));
     const out = join(folder, 'lies');
-    const { result, headline } = await run(out);
+    const { result, headline } = await run(out, ['pgd', 'fgsm']);
     expect(result.verifier).toMatchObject({
       ok: false,
       rejected: 28,
-      reasons: { 'outside the ball': 14, 'not misclassified': 14 },
+      reasons: { 'outside the ball': 19, 'not misclassified': 9 },
     });
     expect(result.robust).toEqual(honest.robust);
-    expect(result.attacks[0]).toMatchObject({ name: 'fgsm', broken: 2 });
+    expect(result.attacks[1]).toMatchObject({ name: 'fgsm', broken: 2 });
     expect(headline).toMatchObject({ trust: 'fail', verifier: 'rejected' });
     expect(headline.trustSentence).toMatch(/^Do not rely on this number: the verifier rejected 28 of/);
 
@@ -268,6 +268,17 @@ describe('an audit', () => {
     expect(result.robust).toEqual(honest.robust);
     expect(headline).toMatchObject({ trust: 'fail' });
     expect(headline.trustSentence).toMatch(/^Do not rely on this number: .*fgsm.* did not finish/);
+  });
+
+  it('goes on where every gradient crashes, its ε curve too', async () => {
+    vi.spyOn(attacks.pgd, 'run').mockRejectedValue(new Error('no gradient'));
+    const { result, headline } = await run(undefined, ['pgd', 'fgsm']);
+    expect(result.attacks.map((a) => a.error)).toEqual(['no gradient', undefined]);
+    expect(result.attacks[1]!.broken).toBeGreaterThan(2);
+    expect(result.sweep.map((s) => s.epsilon)).toEqual([0]);
+    expect(headline.trust).toBe('fail');
+    // Where no attack crashed, a curve that does is a failed run: nothing else would tell.
+    await expect(run(undefined, ['fgsm'])).rejects.toThrow('no gradient');
   });
 
   it('with nothing but a crash does not call the model robust', async () => {

@@ -17,7 +17,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
-from touchstone_torch import load_weights, mnist_cnn  # noqa: E402
+from touchstone_torch import load  # noqa: E402
 
 EPSILON = 0.1
 
@@ -32,7 +32,7 @@ def touchstone(*args):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    recipe = ["--recipe", "demo", "--limit", 5000, "--epochs", 2, "--validation", 200]
+    recipe = ["--recipe", "demo", "--limit", 10000, "--epochs", 3, "--validation", 200]
     touchstone("train", *recipe, "--out", folder / "training", "--quiet")
     touchstone("export", folder / "training", "--out", folder / "model.onnx")
     touchstone("gradient", folder / "model.onnx", "--out", folder / "gradient.onnx")
@@ -85,7 +85,7 @@ def test_logits_are_the_same_here_and_there(run, archive, tmp_path):
     ours = np.load(tmp_path / "logits.npz")["logits"]
     (theirs,) = session(run / "model.onnx").run(None, {"x": x})
     with torch.no_grad():
-        pytorch = load_weights(mnist_cnn(), str(run / "model.onnx"))(torch.from_numpy(x)).numpy()
+        pytorch = load(str(run / "model.onnx"))(torch.from_numpy(x)).numpy()
     # float32 sums of up to 1,568 terms in another order: 1e-5 of the largest logit.
     scale = np.abs(pytorch).max()
     assert np.abs(ours - theirs).max() <= 1e-5 * scale
@@ -96,7 +96,7 @@ def test_logits_are_the_same_here_and_there(run, archive, tmp_path):
 def test_gradient_graph_is_pytorchs_gradient(run, archive, images):
     x, y = archive[images][:64], archive["y"][:64]
     logits, loss, gradient = session(run / "gradient.onnx").run(["logits", "loss", "gradient"], {"x": x, "y": y})
-    network = load_weights(mnist_cnn(), str(run / "model.onnx"))
+    network = load(str(run / "model.onnx"))
     xt = torch.from_numpy(x).requires_grad_()
     losses = torch.nn.functional.cross_entropy(network(xt), torch.from_numpy(y), reduction="none")
     losses.sum().backward()

@@ -5,6 +5,7 @@ Run from the repository's root: pytest test/python/test_gradient.py
 
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -12,9 +13,11 @@ import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
-from torch import nn
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+from touchstone_torch import ARCHITECTURES  # noqa: E402
+
 SCRIPT = "test/python/write_gradients.ts"
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 0.01
 
@@ -26,59 +29,8 @@ GRADIENT = 1e-4
 STEP = 1e-4
 
 
-class MnistCnn(nn.Module):
-    shape = (1, 28, 28)
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 4, 2, 1)
-        self.conv2 = nn.Conv2d(16, 32, 4, 2, 1)
-        self.fc1 = nn.Linear(1568, 100)
-        self.fc2 = nn.Linear(100, 10)
-
-    def forward(self, x):
-        x = self.conv2(self.conv1(x).relu()).relu()
-        return self.fc2(self.fc1(x.flatten(1)).relu())
-
-
-class Block(nn.Module):
-    def __init__(self, before, channels, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or before != channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(before, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
-        return (y + self.shortcut(x)).relu()
-
-
-class ResNet18(nn.Module):
-    shape = (3, 32, 32)
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        for i, (before, channels) in enumerate([(64, 64), (64, 128), (128, 256), (256, 512)]):
-            blocks = [Block(before, channels, 1 if i == 0 else 2), Block(channels, channels, 1)]
-            setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
-        self.linear = nn.Linear(512, 10)
-
-    def forward(self, x):
-        x = self.bn1(self.conv1(x)).relu()
-        for i in range(4):
-            x = getattr(self, f"layer{i + 1}")(x)
-        return self.linear(x.mean((2, 3)))
-
-
-NETWORKS = {"mnist-cnn": MnistCnn, "resnet18": ResNet18}
+SHAPES = {"mnist-cnn": (1, 28, 28), "resnet18": (3, 32, 32)}
+NETWORKS = {name: ARCHITECTURES[name] for name in SHAPES}
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +61,7 @@ def network(folder, name):
 
 def batch(name, n=4, seed=0):
     rng = np.random.default_rng(seed)
-    shape = NETWORKS[name].shape
+    shape = SHAPES[name]
     return rng.random((n, *shape), np.float32), rng.integers(0, 10, n)
 
 
@@ -151,7 +103,7 @@ def test_input_gradient(folder, name, kind, n):
     x, y = batch(name, 5)
     images = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     net = network(folder, name).eval().double()
-    losses = nn.functional.cross_entropy(net(images), torch.tensor(y), reduction="none")
+    losses = torch.nn.functional.cross_entropy(net(images), torch.tensor(y), reduction="none")
     losses.sum().backward()
     ours = session(folder / f"{name}.{kind}.onnx")
     assert [i.name for i in ours.get_inputs()] == ["x", "y"]
@@ -189,7 +141,7 @@ def compare_step(folder, name, seed):
         velocity = 0.01 * rng.standard_normal(tensor.shape, np.float32)
         feeds[f"{p}_velocity"] = velocity
         optimizer.state[tensor]["momentum_buffer"] = torch.tensor(velocity, dtype=torch.float64)
-    nn.functional.cross_entropy(net(torch.tensor(x, dtype=torch.float64)), torch.tensor(y)).backward()
+    torch.nn.functional.cross_entropy(net(torch.tensor(x, dtype=torch.float64)), torch.tensor(y)).backward()
     optimizer.step()
 
     ours = session(folder / f"{name}.step.onnx")

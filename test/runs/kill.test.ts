@@ -11,7 +11,7 @@ import { KILLED_RUN } from './killed-run.ts';
 
 const KILLS = 20;
 /** Into this much training a kill may come, in ms: several epochs, each with three files to write. */
-const WINDOW = 700;
+const WINDOW = 500;
 
 let home: string;
 beforeAll(async () => {

@@ -2,12 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DataSet, loadData, subset } from '../../src/data/index.ts';
+import { type DataSet, dataSet, loadData, subset } from '../../src/data/index.ts';
 import { TouchstoneError } from '../../src/errors.ts';
 import { encodeNpz, readModelFile, sha256, writeFileAtomic } from '../../src/io/index.ts';
 import { parseResult } from '../../src/report/index.ts';
 import { trainingOf } from '../../src/runs/provenance.ts';
+import { resolveRecipe, withRecipe } from '../../src/runs/run-options.ts';
 import { type RunControls, type RunOptions, readRun, resumeRun, startRun } from '../../src/runs/train-run.ts';
+import { recipes } from '../../src/train/index.ts';
 import { fixtureResult } from '../fixtures/result.ts';
 import { checkpointOf, jsonLines, outcomeOf, stateOf } from './files.ts';
 
@@ -148,6 +150,17 @@ describe('resuming', () => {
     expect(last.history).toHaveLength(3);
     expect(await outcomeOf(out)).toEqual(expected);
     expect(await jsonLines(out)).toHaveLength(3);
+  });
+
+  it('interrupted before the first mini-batch has no checkpoint, and goes on', async () => {
+    const out = fresh();
+    expect((await startRun({ ...augmented(), out }, { signal: AbortSignal.abort() })).end).toBe(
+      'interrupted',
+    );
+    expect((await resumeRun(out, { signal: AbortSignal.abort() })).end).toBe('interrupted');
+    expect((await readdir(out)).sort()).toEqual(['run.json', 'state.npz']);
+    await resumeRun(out);
+    expect(await outcomeOf(out)).toEqual(expected);
   });
 
   it('starts over where no epoch was over, and leaves a finished run as it is', async () => {
@@ -295,5 +308,29 @@ describe('a wrong request', () => {
     );
     expect(await readdir(out)).toEqual(['run.json']);
     await expect(readRun(out)).rejects.toThrow(/^E_FILE: no checkpoint\.onnx in .* yet/);
+  });
+});
+
+describe('recipes', () => {
+  const blank = (shape: DataSet['shape']): DataSet =>
+    dataSet({
+      name: 'blank',
+      split: 'train',
+      images: new Uint8Array(100 * shape[0] * shape[1] * shape[2]),
+      labels: Int32Array.from({ length: 100 }, (_, i) => i % 10),
+      shape,
+      sourceLayout: 'nchw',
+      classes: 10,
+    });
+
+  it.each(Object.entries(recipes))('%s is complete and valid', (recipe, { settings }) => {
+    const shape: DataSet['shape'] = settings.model === 'mnist-cnn' ? [1, 28, 28] : [3, 32, 32];
+    const resolved = resolveRecipe(withRecipe({ recipe, data: 'blank.npz' }), blank(shape));
+    expect(resolved).toMatchObject({ ...settings, recipe, data: 'blank.npz' });
+  });
+
+  it('give way to what is set beside them, and not to what is undefined', () => {
+    const options = withRecipe({ recipe: 'gaat-paper/mnist', epochs: 5, epsilon: undefined as never });
+    expect(options).toMatchObject({ epochs: 5, epsilon: 0.1, steps: 100, stepSize: 0.01, learningRate: 0.1 });
   });
 });

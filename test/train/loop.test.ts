@@ -152,7 +152,10 @@ describe('train', () => {
     const seen: number[] = [];
     const data: Samples = {
       n: 100,
-      batch: (indices) => (seen.push(...Array.from(indices)), base.data.batch(indices)),
+      batch(indices) {
+        seen.push(...Array.from(indices));
+        return base.data.batch(indices);
+      },
     };
     await collect({ ...base, data });
     const epochs = [0, 1, 2].map((e) => seen.slice(100 * e, 100 * (e + 1)));

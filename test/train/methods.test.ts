@@ -300,3 +300,10 @@ describe('what is not there yet', () => {
     expect(() => asHessian('full')).toThrow(/^E_OPTION/);
   });
 });
+
+it('the registry lists each method under its own name', () => {
+  for (const [name, method] of Object.entries(methods)) {
+    expect(method.name).toBe(name);
+    expect(method.about.length * method.source.length).toBeGreaterThan(0);
+  }
+});

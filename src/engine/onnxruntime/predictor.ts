@@ -14,7 +14,10 @@ export interface Predictor {
  *
  * @param output the output to read. @default the first
  */
-export async function filePredictor(path: string, options: { threads: number; output?: string }): Promise<Predictor> {
+export async function filePredictor(
+  path: string,
+  options: { threads: number; output?: string },
+): Promise<Predictor> {
   let session: ort.InferenceSession;
   try {
     session = await ort.InferenceSession.create(path, {
@@ -24,14 +27,29 @@ export async function filePredictor(path: string, options: { threads: number; ou
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    throw new TouchstoneError('E_ENGINE', `onnxruntime cannot load ${path}: ${text}`, undefined, undefined, { cause: error });
+    throw new TouchstoneError('E_ENGINE', `onnxruntime cannot load ${path}: ${text}`, undefined, undefined, {
+      cause: error,
+    });
   }
   const input = session.inputNames[0]!;
   const output = options.output ?? session.outputNames[0]!;
   return {
     async predict(data, shape) {
-      const outputs = await session.run({ [input]: new ort.Tensor('float32', data, shape) }, [output]);
-      return outputs[output]!.data as Float32Array;
+      try {
+        const outputs = await session.run({ [input]: new ort.Tensor('float32', data, shape) }, [output]);
+        return outputs[output]!.data as Float32Array;
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        throw new TouchstoneError(
+          'E_ENGINE',
+          `onnxruntime failed on ${path}: ${text}`,
+          undefined,
+          undefined,
+          {
+            cause: error,
+          },
+        );
+      }
     },
     close: () => session.release(),
   };

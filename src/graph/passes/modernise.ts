@@ -40,8 +40,14 @@ export function modernise(model: Model): Model {
     initializers.set(name, tensor);
     return name;
   };
-  const nodes = model.graph.nodes.flatMap((n) => (n.domain === '' ? rewrite(n, opset, constant, fresh) : [n]));
-  return { ...model, graph: { ...model.graph, nodes, initializers }, opsets: new Map(model.opsets).set('', 20) };
+  const nodes = model.graph.nodes.flatMap((n) =>
+    n.domain === '' ? rewrite(n, opset, constant, fresh) : [n],
+  );
+  return {
+    ...model,
+    graph: { ...model.graph, nodes, initializers },
+    opsets: new Map(model.opsets).set('', 20),
+  };
 }
 
 type MakeConstant = (node: Node, what: string, tensor: Tensor) => string;
@@ -53,13 +59,19 @@ function rewrite(n: Node, opset: number, constant: MakeConstant, fresh: (hint: s
   const since = axesAsInput(n.op);
   const axes = intsOf(n, 'axes');
   if (since !== undefined && opset < since && axes)
-    return [{ ...n, inputs: [n.inputs[0]!, constant(n, 'axes', int64(axes))], attributes: without(n, 'axes') }];
+    return [
+      { ...n, inputs: [n.inputs[0]!, constant(n, 'axes', int64(axes))], attributes: without(n, 'axes') },
+    ];
   if (opset < 13 && (n.op === 'Softmax' || n.op === 'LogSoftmax')) return flattened(n, fresh);
   if (opset < 12 && n.op === 'Dropout') return [{ ...n, attributes: without(n, 'ratio') }];
   if (opset < 11 && n.op === 'Clip') {
     const bound = (name: string, a: Attribute | undefined) =>
       a?.type === 'float' ? constant(n, name, float32([a.value], [])) : '';
-    const inputs = [n.inputs[0]!, bound('min', n.attributes.get('min')), bound('max', n.attributes.get('max'))];
+    const inputs = [
+      n.inputs[0]!,
+      bound('min', n.attributes.get('min')),
+      bound('max', n.attributes.get('max')),
+    ];
     return [{ ...n, inputs, attributes: without(n, 'min', 'max') }];
   }
   if (opset < 11 && n.op === 'Pad') {
@@ -70,7 +82,11 @@ function rewrite(n: Node, opset: number, constant: MakeConstant, fresh: (hint: s
   }
   if (opset < 10 && n.op === 'Slice') {
     const starts = intsOf(n, 'starts') ?? [];
-    const parts = { starts, ends: intsOf(n, 'ends') ?? [], axes: intsOf(n, 'axes') ?? starts.map((_, i) => i) };
+    const parts = {
+      starts,
+      ends: intsOf(n, 'ends') ?? [],
+      axes: intsOf(n, 'axes') ?? starts.map((_, i) => i),
+    };
     const inputs = Object.entries(parts).map(([name, values]) => constant(n, name, int64(values)));
     return [{ ...n, inputs: [n.inputs[0]!, ...inputs], attributes: without(n, 'starts', 'ends', 'axes') }];
   }

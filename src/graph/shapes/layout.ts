@@ -105,7 +105,7 @@ export const Slice: ShapeRule = (c) => {
     out[s.axis] =
       typeof size === 'number'
         ? resolveSlice(size, s.start, s.end, s.step).count
-        : s.start === 0 && s.end >= 2 ** 31 && s.step === 1
+        : s.start === 0 && s.end >= 2 ** 31 - 1 && s.step === 1
           ? size
           : null;
   }
