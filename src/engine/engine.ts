@@ -13,6 +13,11 @@ export interface Program {
     readonly wrt: readonly string[];
     readonly names: readonly string[];
   };
+  /**
+   * Arithmetic on what was computed (an attack's step, say), in the same run: a graph whose inputs are this program's
+   * inputs and gradients by name, or further feeds. Its outputs come back in the gradients' place.
+   */
+  readonly after?: Graph;
 }
 
 /** Values by name: plain row-major arrays with their shapes. */

@@ -1,5 +1,6 @@
 import { TouchstoneError } from '../errors.ts';
 import type { LossName } from '../losses/index.ts';
+import type { Threat } from './threat.ts';
 
 /** Images as they travel between algorithms and engines: row-major `[N, C, H, W]`. */
 export interface Images {
@@ -23,6 +24,25 @@ export interface Classifier {
   logits(x: Images): Promise<Float32Array>;
   /** @param y labels, `[N]` */
   gradient(loss: LossName, x: Images, y: Int32Array): Promise<LossGradient>;
+  /**
+   * A step of steepest ascent, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
+   *
+   * @param clean what `x` is a perturbation of
+   */
+  ascend?(loss: LossName, x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Ascended>;
+}
+
+export interface AscentStep {
+  readonly threat: Threat;
+  /** In pixel space. */
+  readonly stepSize: number;
+}
+
+export interface Ascended {
+  /** At x, before the step: `[N, K]` */
+  readonly logits: Float32Array;
+  /** x after the step, projected, shaped as x. */
+  readonly next: Float32Array;
 }
 
 /** The class with the largest logit of each row; the first of equals. */

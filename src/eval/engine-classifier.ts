@@ -1,7 +1,14 @@
-import { classifierProgram, type Engine, type Executable, logitsProgram } from '../engine/index.ts';
+import {
+  classifierProgram,
+  type Engine,
+  type Executable,
+  logitsProgram,
+  type Program,
+  type Values,
+} from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import type { Graph, Tensor } from '../graph/index.ts';
-import type { LossName } from '../losses/index.ts';
+import { type Graph, scalar, type Tensor } from '../graph/index.ts';
+import { ascentGraph } from './ascent.ts';
 import { assertFinite, type Classifier, type Images, imageSize, type LossGradient } from './classifier.ts';
 
 /** Something that compiles programs: an engine, or a trainer with its live parameters. */
@@ -48,18 +55,11 @@ export function engineClassifier(
   const { classes, fixedBatch } = options;
   const batchSize = fixedBatch ?? options.batchSize ?? 512;
   const compiled = new Map<string, Promise<Executable>>();
-  const logitsName = options.logits ?? model.outputs[0]!.name;
+  const logits = options.logits ?? model.outputs[0]!.name;
 
-  function executable(loss: LossName | 'none'): Promise<Executable> {
-    let ready = compiled.get(loss);
-    if (!ready) {
-      const program =
-        loss === 'none'
-          ? logitsProgram(model, logitsName)
-          : classifierProgram(model, loss, { logits: logitsName });
-      ready = compiler.compile(program);
-      compiled.set(loss, ready);
-    }
+  function executable(name: string, program: () => Program): Promise<Executable> {
+    const ready = compiled.get(name) ?? compiler.compile(program());
+    compiled.set(name, ready);
     return ready;
   }
 
@@ -82,38 +82,65 @@ export function engineClassifier(
     }
   }
 
+  /** Runs a program on all images and gathers its outputs, `sizes` elements per image. */
+  async function gathered<Name extends string>(
+    program: Executable,
+    x: Images,
+    feeds: (from: number, to: number, count: number) => Values,
+    sizes: Readonly<Record<Name, number>>,
+  ): Promise<Record<Name, Float32Array>> {
+    const n = x.shape[0]!;
+    const names = Object.keys(sizes) as Name[];
+    const all = Object.fromEntries(names.map((k) => [k, new Float32Array(n * sizes[k])])) as Record<
+      Name,
+      Float32Array
+    >;
+    await inBatches(x, async (batch, from, to) => {
+      const outputs = await program.run({ x: batch, ...feeds(from, to, batch.shape[0]!) });
+      for (const k of names)
+        all[k].set(floats(outputs[k]).subarray(0, (to - from) * sizes[k]), from * sizes[k]);
+    });
+    return all;
+  }
+
+  const labels = (y: Int32Array) => (from: number, to: number, count: number) => ({
+    y: labelTensor(filled(y.subarray(from, to), count)),
+  });
+
   return {
     classes,
 
     async logits(x) {
-      const program = await executable('none');
-      const all = new Float32Array(x.shape[0]! * classes);
-      await inBatches(x, async (batch, from, to) => {
-        const { logits } = await program.run({ x: batch });
-        all.set(floats(logits).subarray(0, (to - from) * classes), from * classes);
-      });
-      assertFinite(all, 'logits');
-      return all;
+      const program = await executable('logits', () => logitsProgram(model, logits));
+      const all = await gathered(program, x, () => ({}), { logits: classes });
+      assertFinite(all.logits, 'logits');
+      return all.logits;
     },
 
     async gradient(loss, x, y): Promise<LossGradient> {
-      const program = await executable(loss);
-      const n = x.shape[0]!;
+      const program = await executable(loss, () => classifierProgram(model, loss, { logits }));
+      const all = await gathered(program, x, labels(y), { logits: classes, loss: 1, gradient: imageSize(x) });
+      assertFinite(all.logits, 'logits');
+      return all;
+    },
+
+    async ascend(loss, x, y, clean, { threat, stepSize }) {
+      const program = await executable(`${loss} ${threat.norm}`, () => ({
+        ...classifierProgram(model, loss, { logits }),
+        after: ascentGraph(threat.norm),
+      }));
       const size = imageSize(x);
-      const all = {
-        logits: new Float32Array(n * classes),
-        loss: new Float32Array(n),
-        gradient: new Float32Array(n * size),
-      };
-      await inBatches(x, async (batch, from, to) => {
-        const count = batch.shape[0]!;
-        const outputs = await program.run({ x: batch, y: labelTensor(filled(y.subarray(from, to), count)) });
-        const take = (name: keyof LossGradient, each: number) =>
-          all[name].set(floats(outputs[name]).subarray(0, (to - from) * each), from * each);
-        take('logits', classes);
-        take('loss', 1);
-        take('gradient', size);
+      const step = { epsilon: scalar(threat.epsilon), step_size: scalar(stepSize) };
+      const feeds = (from: number, to: number, count: number) => ({
+        ...labels(y)(from, to, count),
+        clean: {
+          dtype: 'float32' as const,
+          shape: [count, ...x.shape.slice(1)],
+          data: filled(clean.data.subarray(from * size, to * size), count * size),
+        },
+        ...step,
       });
+      const all = await gathered(program, x, feeds, { logits: classes, next: size });
       assertFinite(all.logits, 'logits');
       return all;
     },

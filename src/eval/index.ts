@@ -1,4 +1,6 @@
 /** Attacks, checks and the audit that composes them. */
+
+export { ascentGraph, ascentStep } from './ascent.ts';
 export * from './attacks/index.ts';
 export * from './audit.ts';
 export * from './checks/index.ts';

@@ -37,7 +37,8 @@ export class GraphBuilder {
   /** A builder that already holds a graph (all but its outputs), to go on from. */
   static from(graph: Graph, opset = OPSET): GraphBuilder {
     const b = new GraphBuilder(opset);
-    for (const node of graph.nodes) for (const o of node.outputs) b.#taken.add(o);
+    // onnxruntime wants node names to differ as well, and made-up nodes are named after their first output.
+    for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) b.#taken.add(name);
     for (const { name, type } of graph.inputs) {
       b.#taken.add(name);
       if (graph.initializers.has(name)) continue;
@@ -161,6 +162,34 @@ export class GraphBuilder {
       this.#types.set(output, type);
     }
     this.#nodes.push(node);
+  }
+
+  /**
+   * Appends another graph. Its inputs are values of this one of the same name, or become inputs; its inner values get
+   * new names where theirs are taken.
+   *
+   * @returns the values of its outputs, by name
+   */
+  inline(graph: Graph, values: ReadonlyMap<string, Value> = new Map()): Map<string, Value> {
+    const names = new Map<string, Value>(values);
+    for (const { name, type } of graph.inputs) {
+      if (names.has(name)) continue;
+      if (!this.#types.has(name) && type?.kind === 'tensor' && type.shape)
+        this.input(name, type.dtype, type.shape);
+      names.set(name, name);
+    }
+    const to = (name: string): string => {
+      if (name === '') return name;
+      const known = names.get(name) ?? this.fresh(name);
+      names.set(name, known);
+      return known;
+    };
+    for (const [name, tensor] of graph.initializers) this.initializer(to(name), tensor);
+    for (const n of graph.nodes) {
+      const outputs = n.outputs.map(to);
+      this.node({ ...n, name: outputs[0]!, inputs: n.inputs.map(to), outputs });
+    }
+    return new Map(graph.outputs.map(({ name }) => [name, to(name)]));
   }
 
   /** Marks a value as an output, under a name of the caller's choice. */

@@ -1,7 +1,7 @@
 import { classifierProgram, type Executable, type Trainer } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import { type Images, type LossGradient, predictions } from '../eval/index.ts';
-import { float32, type Graph, inTrainingMode, statisticNames, type Tensor } from '../graph/index.ts';
+import { ascentGraph, type Images, type LossGradient, predictions } from '../eval/index.ts';
+import { float32, type Graph, inTrainingMode, scalar, statisticNames, type Tensor } from '../graph/index.ts';
 import type { Learner, Update } from './method.ts';
 
 export interface LearnerOptions {
@@ -28,9 +28,9 @@ export async function createLearner(
 ): Promise<EngineLearner> {
   const training = inTrainingMode(model);
   const logits = model.outputs[0]!.name;
-  const attack = await trainer.compile(
-    classifierProgram(bnMode === 'train' ? training : model, 'ce', { logits }),
-  );
+  const attacked = classifierProgram(bnMode === 'train' ? training : model, 'ce', { logits });
+  let gradient: Promise<Executable> | undefined;
+  let ascent: Promise<Executable> | undefined;
   const update = await trainer.compileUpdate(
     classifierProgram(training, 'ce', { differentiate: false, logits }).graph,
     'loss',
@@ -50,12 +50,29 @@ export async function createLearner(
     consistent: bnMode === 'train' || statisticNames(model).length === 0,
 
     async gradient(x, y): Promise<LossGradient> {
-      const outputs = await timed('gradient', () => attack.run({ x: imageTensor(x), y: labelTensor(y) }));
+      gradient ??= trainer.compile(attacked);
+      const program = await gradient;
+      const outputs = await timed('gradient', () => program.run({ x: imageTensor(x), y: labelTensor(y) }));
       return {
         logits: floats(outputs, 'logits'),
         loss: floats(outputs, 'loss'),
         gradient: floats(outputs, 'gradient'),
       };
+    },
+
+    async ascend(x, y, clean, { threat, stepSize }) {
+      ascent ??= trainer.compile({ ...attacked, after: ascentGraph(threat.norm) });
+      const program = await ascent;
+      const outputs = await timed('gradient', () =>
+        program.run({
+          x: imageTensor(x),
+          y: labelTensor(y),
+          clean: imageTensor(clean),
+          epsilon: scalar(threat.epsilon),
+          step_size: scalar(stepSize),
+        }),
+      );
+      return floats(outputs, 'next');
     },
 
     async update(x, y): Promise<Update> {

@@ -1,10 +1,12 @@
-import type { Images, LossGradient, Threat } from '../eval/index.ts';
+import type { AscentStep, Images, LossGradient, Threat } from '../eval/index.ts';
 import type { Key } from '../random/index.ts';
 
 /** What a method sees of the model under training. Each call is one pass through the network, and is counted. */
 export interface Learner {
   /** Forward and backward at the current parameters, which stay as they are: logits, ℓ and ∇ₓℓ per sample. */
   gradient(x: Images, y: Int32Array): Promise<LossGradient>;
+  /** x ← Π(x + α·sign ∇ℓ(x)), around `clean`: the same passes, and the step where the gradient is. */
+  ascend(x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Float32Array>;
   /** One optimizer step on the mean loss of these images. */
   update(x: Images, y: Int32Array): Promise<Update>;
   /**

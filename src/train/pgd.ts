@@ -7,27 +7,25 @@
  * Differs from the listing: x + δ is also clipped to [0, 1], and δ starts at random by default (the listing's comment,
  * and §5.1). #BP T + 1.
  */
-import { ascend, type Images, randomStart } from '../eval/index.ts';
+import { type Images, randomStart } from '../eval/index.ts';
 import { type Method, recordOf, type StepArguments } from './method.ts';
 
 /** x + δ⁰. */ // Alg. 1, l. 4
 export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
   options.start === 'random' ? randomStart(x, threat, key.fold('start')) : x.data.slice();
 
-/** One step, in place. */ // Alg. 1, l. 6–7
-export async function pgdStep(
+/** One step: δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε). */ // Alg. 1, l. 6–7
+export const pgdStep = (
   adversarial: Images,
   { learner, x, y, threat, stepSize }: StepArguments,
-): Promise<void> {
-  const { gradient } = await learner.gradient(adversarial, y);
-  ascend(adversarial.data, gradient, x, threat, stepSize); // δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε)
-}
+): Promise<Float32Array> => learner.ascend(adversarial, y, x, { threat, stepSize });
 
 /** x + δᵀ. */ // Alg. 1, l. 5–8
 export async function pgdPerturb(args: StepArguments, from: Float32Array): Promise<Images> {
-  const adversarial = { data: from, shape: args.x.shape };
-  for (let t = 1; t <= args.steps; t++) await pgdStep(adversarial, args);
-  return adversarial;
+  const { shape } = args.x;
+  let data = from;
+  for (let t = 1; t <= args.steps; t++) data = await pgdStep({ data, shape }, args);
+  return { data, shape };
 }
 
 export const pgd: Method = {

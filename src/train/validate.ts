@@ -1,5 +1,13 @@
 import { TouchstoneError } from '../errors.ts';
-import { attacks, type Classifier, gather, gatherLabels, type Images, predictions } from '../eval/index.ts';
+import {
+  ascentStep,
+  attacks,
+  type Classifier,
+  gather,
+  gatherLabels,
+  type Images,
+  predictions,
+} from '../eval/index.ts';
 import type { Key } from '../random/index.ts';
 import type { TrainingThreat } from './method.ts';
 import type { Validation } from './records.ts';
@@ -35,6 +43,10 @@ export async function validate(options: ValidateOptions): Promise<Validation | u
     gradient(...args) {
       stop();
       return options.classifier.gradient(...args);
+    },
+    ascend(...args) {
+      stop();
+      return ascentStep(options.classifier, ...args);
     },
   };
   try {

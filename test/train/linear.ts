@@ -37,7 +37,7 @@ export function reference(model: Graph, x: ArrayLike<number>, y: number) {
 
 /** What a learner was asked for. */
 export interface Recorded extends Learner {
-  readonly calls: ('gradient' | 'update')[];
+  readonly calls: ('gradient' | 'ascend' | 'update')[];
   readonly trainedOn: Float32Array[];
 }
 
@@ -51,6 +51,10 @@ export function recorded(learner: Learner): Recorded {
     gradient(x, y) {
       calls.push('gradient');
       return learner.gradient(x, y);
+    },
+    ascend(...args) {
+      calls.push('ascend');
+      return learner.ascend(...args);
     },
     update(x, y) {
       calls.push('update');

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
-import { gradient } from '../../autodiff/index.ts';
+import { backward, gradient } from '../../autodiff/index.ts';
 import { TouchstoneError } from '../../errors.ts';
-import type { Graph } from '../../graph/index.ts';
+import { type Graph, GraphBuilder } from '../../graph/index.ts';
 import { PassCounter } from '../counter.ts';
 import type { Engine, EngineOptions, Executable, Program } from '../engine.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -17,11 +17,17 @@ export interface Runtime extends SessionOptions {
   readonly counter: PassCounter;
 }
 
-/** The graph that onnxruntime runs for a program: the forward graph, with its gradients appended. */
-export const lowered = (program: Program, device: 'cpu' | 'cuda'): Graph => {
-  const { graph, gradient: g } = program;
-  return g ? gradient(graph, { of: g.of, wrt: g.wrt, emitter: device }, g.names) : graph;
-};
+/** The graph that onnxruntime runs for a program: the forward graph, its gradients, what is done with them. */
+export function lowered({ graph, gradient: g, after }: Program, device: 'cpu' | 'cuda'): Graph {
+  if (!g) return graph;
+  if (!after) return gradient(graph, { of: g.of, wrt: g.wrt, emitter: device }, g.names);
+  const b = GraphBuilder.from(graph);
+  const gradients = backward(b, { of: g.of, wrt: g.wrt, emitter: device });
+  const results = b.inline(after, new Map(g.names.map((name, i) => [name, gradients[i]!])));
+  for (const output of graph.outputs) b.output(output.name);
+  for (const [name, value] of results) b.output(value, name);
+  return b.build(`${graph.name}_after`);
+}
 
 const version = (): string => {
   const meta: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');

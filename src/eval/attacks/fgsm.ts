@@ -1,4 +1,4 @@
-import { ascend } from '../threat.ts';
+import { ascentStep } from '../ascent.ts';
 import { type AttackSpec, Survivors } from './attack.ts';
 
 /** The fast gradient sign method: one step of length ε from the clean image. */
@@ -10,10 +10,8 @@ export const fgsm: AttackSpec = {
   defaults: ({ epsilon }) => ({ steps: 1, stepSize: epsilon, restarts: 1 }),
   async run({ classifier, x, y, threat, onProgress }) {
     const left = new Survivors(x, y, classifier.classes);
-    const { gradient } = await classifier.gradient('ce', x, y);
-    const adversarial = x.data.slice();
-    ascend(adversarial, gradient, x, threat, threat.epsilon);
-    left.sift(adversarial, await classifier.logits({ data: adversarial, shape: x.shape }));
+    const { next } = await ascentStep(classifier, 'ce', x, y, x, { threat, stepSize: threat.epsilon });
+    left.sift(next, await classifier.logits({ data: next, shape: x.shape }));
     onProgress?.(1);
     return left;
   },

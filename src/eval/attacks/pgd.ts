@@ -1,5 +1,6 @@
 import type { LossName } from '../../losses/index.ts';
-import { ascend, randomStart } from '../threat.ts';
+import { ascentStep } from '../ascent.ts';
+import { randomStart } from '../threat.ts';
 import { type AttackInput, type AttackOutput, type AttackSpec, Survivors } from './attack.ts';
 
 /**
@@ -19,14 +20,12 @@ async function projectedGradient(
   for (let r = 0; r < restarts && left.count > 0; r++) {
     let current = randomStart(left.clean, threat, key.fold('start', r));
     for (let t = 0; t < steps && left.count > 0; t++) {
-      const { logits, gradient } = await classifier.gradient(
-        loss,
-        { data: current, shape: left.clean.shape },
-        left.labels,
-      );
-      const [images, direction] = left.sift(current, logits, gradient) as [Float32Array, Float32Array];
-      current = images;
-      ascend(current, direction, left.clean, threat, stepSize);
+      const images = { data: current, shape: left.clean.shape };
+      const { logits, next } = await ascentStep(classifier, loss, images, left.labels, left.clean, {
+        threat,
+        stepSize,
+      });
+      current = left.sift(current, logits, next)[1]!;
       onProgress?.((r + (t + 1) / steps) / restarts);
     }
     if (left.count > 0)
