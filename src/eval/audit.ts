@@ -1,7 +1,8 @@
 import type { Key } from '../random/index.ts';
 import { type AttackName, type AttackParameters, attacks } from './attacks/index.ts';
 import { checks, type Evidence, type Finding } from './checks/index.ts';
-import { type Classifier, gather, gatherLabels, type Images, imageSize } from './classifier.ts';
+import type { Classifier } from './classifier.ts';
+import { gather, gatherLabels, type Images, imageSize } from './images.ts';
 import type { ModelCard } from './inspect.ts';
 import type { Threat } from './threat.ts';
 import { type Oracle, predictAll, type Verification, verify } from './verifier.ts';

@@ -1,12 +1,7 @@
 import { TouchstoneError } from '../errors.ts';
 import type { LossName } from '../losses/index.ts';
+import type { Images } from './images.ts';
 import type { Threat } from './threat.ts';
-
-/** Images as they travel between algorithms and engines: row-major `[N, C, H, W]`. */
-export interface Images {
-  readonly data: Float32Array;
-  readonly shape: readonly number[];
-}
 
 export interface LossGradient {
   /** `[N, K]` */
@@ -55,21 +50,6 @@ export function predictions(logits: Float32Array, classes: number): Int32Array {
   }
   return out;
 }
-
-/** Elements per image. */
-export const imageSize = (x: Images): number => x.shape.slice(1).reduce((a, b) => a * b, 1);
-
-/** The images at some indices, in that order. */
-export function gather(x: Images, indices: ArrayLike<number>): Images {
-  const size = imageSize(x);
-  const data = new Float32Array(indices.length * size);
-  for (let i = 0; i < indices.length; i++)
-    data.set(x.data.subarray(indices[i]! * size, (indices[i]! + 1) * size), i * size);
-  return { data, shape: [indices.length, ...x.shape.slice(1)] };
-}
-
-export const gatherLabels = (y: Int32Array, indices: ArrayLike<number>): Int32Array =>
-  Int32Array.from(indices, (i) => y[i]!);
 
 /** @throws E_RANGE where a model gives NaN, which no attack or accuracy can be computed from */
 export function assertFinite(values: Float32Array, what: string): void {

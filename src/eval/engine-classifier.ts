@@ -9,7 +9,8 @@ import {
 import { TouchstoneError } from '../errors.ts';
 import { type Graph, scalar, type Tensor } from '../graph/index.ts';
 import { ascentGraph } from './ascent.ts';
-import { assertFinite, type Classifier, type Images, imageSize, type LossGradient } from './classifier.ts';
+import { assertFinite, type Classifier, type LossGradient } from './classifier.ts';
+import { type Images, imageSize } from './images.ts';
 
 /** Something that compiles programs: an engine, or a trainer with its live parameters. */
 type Compiler = Pick<Engine, 'compile'>;

@@ -1,5 +1,5 @@
 import { type Key, normal, uniform } from '../random/index.ts';
-import { type Images, imageSize } from './classifier.ts';
+import { type Images, imageSize } from './images.ts';
 
 export type Norm = 'linf' | 'l2';
 

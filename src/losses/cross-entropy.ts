@@ -1,4 +1,4 @@
-import type { Loss } from './index.ts';
+import type { Loss } from './loss.ts';
 
 /** Softmax cross-entropy, −log softmax(z)_y. */
 export const crossEntropy: Loss = (b, logits, labels) =>

@@ -1,4 +1,4 @@
-import type { Loss } from './index.ts';
+import type { Loss } from './loss.ts';
 
 /** Far below any logit, and exact when multiplied by 0 and added. */
 const FAR = 1e30;

@@ -1,33 +1,16 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
-import { backward, gradient } from '../../autodiff/index.ts';
 import { TouchstoneError } from '../../errors.ts';
-import { type Graph, GraphBuilder } from '../../graph/index.ts';
 import { PassCounter } from '../counter.ts';
-import type { Engine, EngineOptions, Executable, Program } from '../engine.ts';
-import { Session, type SessionOptions } from './session.ts';
+import type { Engine, EngineOptions, Executable } from '../engine.ts';
+import { lowered, type Runtime } from './lower.ts';
+import { Session } from './session.ts';
 import { createTrainer } from './trainer.ts';
 
+export { lowered } from './lower.ts';
 export { filePredictor, type Predictor } from './predictor.ts';
 export { Session } from './session.ts';
-
-/** What the parts of this engine share. */
-export interface Runtime extends SessionOptions {
-  readonly counter: PassCounter;
-}
-
-/** The graph that onnxruntime runs for a program: the forward graph, its gradients, what is done with them. */
-export function lowered({ graph, gradient: g, after }: Program, device: 'cpu' | 'cuda'): Graph {
-  if (!g) return graph;
-  if (!after) return gradient(graph, { of: g.of, wrt: g.wrt, emitter: device }, g.names);
-  const b = GraphBuilder.from(graph);
-  const gradients = backward(b, { of: g.of, wrt: g.wrt, emitter: device });
-  const results = b.inline(after, new Map(g.names.map((name, i) => [name, gradients[i]!])));
-  for (const output of graph.outputs) b.output(output.name);
-  for (const [name, value] of results) b.output(value, name);
-  return b.build(`${graph.name}_after`);
-}
 
 const version = (): string => {
   const meta: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');

@@ -8,7 +8,7 @@ import {
   type Tensor,
 } from '../../graph/index.ts';
 import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
-import { lowered, type Runtime } from './index.ts';
+import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
 import { next, sgdStep, velocityOf } from './update.ts';
 

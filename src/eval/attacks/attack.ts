@@ -1,5 +1,6 @@
 import type { Key } from '../../random/index.ts';
-import { type Classifier, gather, gatherLabels, type Images, imageSize, predictions } from '../classifier.ts';
+import { type Classifier, predictions } from '../classifier.ts';
+import { gather, gatherLabels, type Images, imageSize } from '../images.ts';
 import type { Threat } from '../threat.ts';
 
 /** What an attack can be told; each attack's file says which it heeds and what it takes by default. */

@@ -1,4 +1,4 @@
-import type { Images } from '../classifier.ts';
+import type { Images } from '../images.ts';
 import { forEachImage, project, randomStart, type Threat } from '../threat.ts';
 import { type AttackSpec, Survivors } from './attack.ts';
 

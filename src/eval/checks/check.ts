@@ -1,6 +1,7 @@
 import type { Key } from '../../random/index.ts';
 import type { AttackName } from '../attacks/index.ts';
-import type { Classifier, Images } from '../classifier.ts';
+import type { Classifier } from '../classifier.ts';
+import type { Images } from '../images.ts';
 import type { ModelCard } from '../inspect.ts';
 import type { Oracle } from '../verifier.ts';
 

@@ -1,4 +1,4 @@
-import { gather } from '../classifier.ts';
+import { gather } from '../images.ts';
 import { predictAll } from '../verifier.ts';
 import type { CheckSpec } from './check.ts';
 
