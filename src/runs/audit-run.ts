@@ -24,6 +24,7 @@ import { int64, type Model } from '../graph/index.ts';
 import { encodeNpz, machine, packageVersion, readModelFile, tool, writeFilesAtomic } from '../io/index.ts';
 import { key } from '../random/index.ts';
 import type { ReportExample, Result } from '../report/index.ts';
+import { TRAINING_ENTRY } from './training-entry.ts';
 
 export interface AuditRunOptions {
   readonly model: string;
@@ -128,6 +129,9 @@ function attackNames(wanted: readonly string[] | undefined, { norm }: Threat): A
 const sameFolder = async (a: string, b: string): Promise<boolean> =>
   (await fs.realpath(a)) === (await fs.realpath(b));
 
+/** Metadata that a result holds elsewhere. */
+const REPEATED = new Set([TRAINING_ENTRY, 'touchstone.recipe']);
+
 const OUTPUTS = ['result.json', 'report.html', 'adversarial.npz'];
 
 /** An output folder must not hold another audit's files. A training run's folder, with its model, may be added to. */
@@ -206,7 +210,8 @@ async function assemble(options: AuditRunOptions, found: Findings): Promise<Resu
       classes: card.classes,
       outputKind: card.outputKind,
       metadata: Object.fromEntries(
-        [...file.model.metadata].filter(([name]) => name !== 'touchstone.training'),
+        // The record and the recipe stand under `training`.
+        [...file.model.metadata].filter(([name]) => !REPEATED.has(name)),
       ),
     },
     data: { name: data.name, split: data.split, sha256: data.sha256, n: data.n, shape: [...data.shape] },

@@ -10,7 +10,8 @@ export function convWeightGradient(t: Tape, node: Node, g: Value, w: Window, gro
   const x = node.inputs[0]!;
   const [, c] = t.shape(node.inputs[1]!) as number[];
   const { size } = t.sizes(g, node);
-  if (group > 1 || w.strides.some((s) => s > 1) || c! < 16 || t.emitter === 'cuda')
+  const strided = w.strides.some((s) => s > 1);
+  if (group > 1 || c! < (strided ? 64 : 16) || t.emitter === 'cuda')
     return bySwappedAxes(t, node, x, g, w, group);
   return byColumns(t, node, x, g, w, size[0] * size[1] >= 256);
 }
@@ -43,31 +44,35 @@ function bySwappedAxes(t: Tape, node: Node, x: Value, g: Value, w: Window, group
   return t.b.transpose(t.b.slice(product, cuts), [1, 0, 2, 3]);
 }
 
-/** As a matrix product of g with the shifted images: batched per image on large maps, as one product on small ones. */
+/**
+ * As a matrix product of g with the shifted (and strided) images: `batched` per image, then summed; else as one product
+ * over all positions of all images.
+ */
 function byColumns(t: Tape, node: Node, x: Value, g: Value, w: Window, batched: boolean): Value {
   const [m, c, kh, kw] = t.shape(node.inputs[1]!) as number[];
   const { size: out } = t.sizes(g, node);
-  const padded = padSpatial(t, x, w.pads.slice(0, 2), w.pads.slice(2));
+  // One product wants channels first; moving x is cheaper than moving the columns, which are k² times larger.
+  const images = batched ? x : t.b.transpose(x, [1, 0, 2, 3]);
+  const padded = padSpatial(t, images, w.pads.slice(0, 2), w.pads.slice(2));
   const shifted = Array.from({ length: kh! * kw! }, (_, k) => {
     const at = [Math.floor(k / kw!) * w.dilations[0], (k % kw!) * w.dilations[1]];
-    const whole = kh === 1 && kw === 1 && t.shape(padded)[2] === out[0] && t.shape(padded)[3] === out[1];
-    if (whole) return padded;
-    return t.b.slice(
-      padded,
-      [0, 1].map((a) => ({ axis: a + 2, start: at[a]!, end: at[a]! + out[a]! })),
-    );
+    const slices = [0, 1].map((a) => {
+      const end = at[a]! + (out[a]! - 1) * w.strides[a]! + 1;
+      return { axis: a + 2, start: at[a]!, end, step: w.strides[a]! };
+    });
+    const whole = slices.every((s) => s.start === 0 && s.step === 1 && s.end === t.shape(padded)[s.axis]);
+    return whole ? padded : t.b.slice(padded, slices);
   });
   const positions = out[0] * out[1];
-  const columns = t.b.reshape(t.b.concat(shifted, 1), [0, kh! * kw! * c!, positions]);
-  const errors = t.b.reshape(g, [0, m!, positions]);
   let product: Value; // [M, k·C]
   if (batched) {
+    const columns = t.b.reshape(t.b.concat(shifted, 1), [0, kh! * kw! * c!, positions]);
+    const errors = t.b.reshape(g, [0, m!, positions]);
     product = t.sum(t.b.op('MatMul', [errors, t.b.transpose(columns, [0, 2, 1])]), [0], false);
   } else {
-    const left = t.b.reshape(t.b.transpose(errors, [1, 0, 2]), [m!, -1]);
-    const right = t.b.reshape(t.b.transpose(columns, [0, 2, 1]), [-1, kh! * kw! * c!]);
-    product = t.b.op('MatMul', [left, right]);
+    const columns = t.b.reshape(t.b.concat(shifted, 0), [kh! * kw! * c!, -1]);
+    const errors = t.b.reshape(t.b.transpose(g, [1, 0, 2, 3]), [m!, -1]);
+    product = t.b.op('Gemm', [errors, columns], { transB: 1 });
   }
-  const weight = t.b.reshape(product, [m!, kh!, kw!, c!]);
-  return t.b.transpose(weight, [0, 3, 1, 2]);
+  return t.b.transpose(t.b.reshape(product, [m!, kh!, kw!, c!]), [0, 3, 1, 2]);
 }

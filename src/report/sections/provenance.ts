@@ -26,7 +26,11 @@ export function provenanceSection(result: Result): Markup {
     ['input', `${dims}, ${integer(model.classes)} classes, ${model.outputKind}`],
     ['ONNX', `opset ${model.opset}, written by ${model.producer || 'an unnamed producer'}`],
     ...Object.entries(model.metadata).map(
-      ([name, value]): Fact => [name, /^[0-9a-f]{32,}$/.test(value) ? hash(value) : value],
+      // Our own entries lose their prefix: the column is narrow, and the heading says whose they are.
+      ([name, value]): Fact => [
+        name.replace(/^touchstone\./, ''),
+        /^[0-9a-f]{32,}$/.test(value) ? hash(value) : value,
+      ],
     ),
   ])}</div>
 <div><h3>Data and request</h3>${facts([
