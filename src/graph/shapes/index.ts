@@ -80,7 +80,7 @@ export function inferNode(c: ShapeContext): readonly TensorType[] {
     throw new TouchstoneError(
       'E_UNSUPPORTED',
       `operator ${nodeLabel(c.node)}`,
-      'one of the operators in docs/operators.md',
+      'an operator with a shape and a gradient rule (src/graph/ops.ts lists them)',
       'export the model with standard ai.onnx operators only',
     );
   return rules[op](c);
