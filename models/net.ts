@@ -4,6 +4,7 @@ import {
   float32,
   type Graph,
   GraphBuilder,
+  rename,
   type Value,
 } from '../src/graph/index.ts';
 import { type Key, uniform } from '../src/random/index.ts';
@@ -118,7 +119,7 @@ export class Net {
 
   /** Ends the network. */
   logits(x: Value, name: string): Graph {
-    this.b.output(x, 'logits');
-    return this.b.build(name);
+    this.b.output(x);
+    return rename(this.b.build(name), new Map([[x, 'logits']]));
   }
 }

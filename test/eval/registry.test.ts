@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Project, type SourceFile, SyntaxKind } from 'ts-morph';
 import { describe, expect, it } from 'vitest';
 import { attacks, checks } from '../../src/eval/index.ts';
+import { methods } from '../../src/train/index.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const src = join(root, 'src');
@@ -38,6 +39,13 @@ const rows = (page: string) =>
         .slice(1, -1)
         .map((cell) => cell.trim()),
     );
+
+describe('training methods', () => {
+  it('in the registry and in docs/methods.md are the same', () => {
+    const named = rows(doc('methods.md')).map(([name]) => /^`([^`]+)`/.exec(name!)![1]);
+    expect(named).toEqual(Object.keys(methods));
+  });
+});
 
 describe('attacks', () => {
   const found = specs('eval/attacks', 'AttackSpec', 'name');

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import * as ort from 'onnxruntime-node';
 import { TouchstoneError } from '../../errors.ts';
 import { PassCounter } from '../counter.ts';
 import type { Engine, EngineOptions, Executable } from '../engine.ts';
+import { cudaIsSetUp, hasNvidiaGpu } from './cuda.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
 import { createTrainer } from './trainer.ts';
@@ -16,9 +16,6 @@ const version = (): string => {
   const meta: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');
   return typeof meta === 'object' && meta !== null && 'version' in meta ? String(meta.version) : 'unknown';
 };
-
-const cudaIsSetUp = (): boolean =>
-  ort.listSupportedBackends().some((backend) => backend.name === 'cuda' && backend.bundled);
 
 /**
  * The default engine: onnxruntime, with gradients computed by our own ONNX-to-ONNX autodiff.
@@ -34,7 +31,7 @@ export function onnxruntimeEngine(options: EngineOptions = {}): Engine {
       'one beside onnxruntime-node',
       'run `npm run setup:cuda`, or use --device cpu',
     );
-  const device = wanted === 'cuda' || (wanted === 'auto' && cudaIsSetUp()) ? 'cuda' : 'cpu';
+  const device = wanted === 'cuda' || (wanted === 'auto' && cudaIsSetUp() && hasNvidiaGpu()) ? 'cuda' : 'cpu';
   const runtime: Runtime = {
     device,
     threads: options.threads ?? availableParallelism(),
