@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from 'table';
-import { batch, limit, loadData } from '../src/data/index.ts';
+import { firstImages, loadData } from '../src/data/index.ts';
 import { onnxruntimeEngine } from '../src/engine/onnxruntime/index.ts';
 import { attacks, engineClassifier, inspect } from '../src/eval/index.ts';
 import { int64 } from '../src/graph/index.ts';
@@ -30,10 +30,7 @@ const [epsilon, stepSize, steps] = [0.1, 0.01, 40];
 const engine = onnxruntimeEngine();
 const { model, sha256 } = await readModelFile(values.model);
 const { card, graph } = inspect(model);
-const images = batch(
-  limit(await loadData('mnist', 'test'), n),
-  Uint32Array.from({ length: n }, (_, i) => i),
-);
+const images = firstImages(await loadData('mnist', 'test'), n);
 const x = { data: images.x, shape: images.shape };
 const folder = mkdtempSync(join(tmpdir(), 'touchstone-bench-'));
 const data = join(folder, 'images.npz');

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { stdout } from 'node:process';
 import type { ArgsDef, ParsedArgs } from 'citty';
-import type { Engine } from '../engine/index.ts';
-import { TouchstoneError } from '../errors.ts';
+import { type Engine, type EngineRequest, openEngine } from '../engine/index.ts';
 import { parseCount } from './numbers.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -25,6 +24,8 @@ export interface Context {
   readonly progress: Progress;
   /** Aborted by Ctrl-C. A second Ctrl-C ends the process. */
   readonly signal: AbortSignal;
+  /** The engine that the options ask for. */
+  readonly request: EngineRequest;
   engine(): Promise<Engine>;
   /** Prints text for people, unless it must keep quiet or stdout belongs to JSON. */
   print(text: string): void;
@@ -32,16 +33,11 @@ export interface Context {
   json(value: unknown): Promise<void>;
 }
 
-const ENGINES = ['auto', 'onnxruntime', 'tensorflow'];
-const DEVICES = ['auto', 'cpu', 'cuda'] as const;
-
 export function contextOf(args: CommonArgs): Context {
   const seed = parseCount(args.seed, 'seed', 0);
   const threads = args.threads === undefined ? undefined : parseCount(args.threads, 'threads');
-  if (!ENGINES.includes(args.engine))
-    throw new TouchstoneError('E_OPTION', `--engine ${args.engine}`, ENGINES.join(', '));
-  const device = DEVICES.find((d) => d === args.device);
-  if (!device) throw new TouchstoneError('E_OPTION', `--device ${args.device}`, DEVICES.join(', '));
+  const { engine, device } = args;
+  const request = { engine, device, ...(threads === undefined ? {} : { threads }) };
   const quiet = args.quiet === true;
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort());
@@ -50,17 +46,8 @@ export function contextOf(args: CommonArgs): Context {
     quiet,
     progress: createProgress({ quiet }),
     signal: interrupt.signal,
-    async engine() {
-      if (args.engine === 'tensorflow')
-        throw new TouchstoneError(
-          'E_ENGINE',
-          'the tensorflow engine is not part of this version',
-          'onnxruntime',
-          'leave --engine out',
-        );
-      const { onnxruntimeEngine } = await import('../engine/onnxruntime/index.ts');
-      return onnxruntimeEngine({ device, ...(threads === undefined ? {} : { threads }) });
-    },
+    request,
+    engine: () => openEngine(request),
     print(text) {
       if (!quiet && args.json !== '-') stdout.write(`${text}\n`);
     },

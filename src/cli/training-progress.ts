@@ -21,7 +21,6 @@ export function trainingControls(context: Context): RunControls {
   let epochs = 0;
   return {
     signal: context.signal,
-    openEngine: () => context.engine(),
     onNotice: (line) => context.progress.line(line),
     onProgress(p) {
       epochs = p.epochs;

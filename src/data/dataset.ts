@@ -171,3 +171,10 @@ function rebuilt(data: DataSet, images: DataSet['images'], labels: Int32Array): 
     ...(classNames && { classNames }),
   });
 }
+
+/** The first `n` images (all, where there are fewer), from `from` on. */
+export const firstImages = (data: DataSet, n = data.n, from = 0): Batch =>
+  batch(
+    data,
+    Uint32Array.from({ length: Math.min(n, data.n - from) }, (_, i) => from + i),
+  );

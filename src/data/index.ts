@@ -6,6 +6,7 @@ export {
   checkLabels,
   type DataSet,
   dataSet,
+  firstImages,
   type Layout,
   limit,
   type Split,

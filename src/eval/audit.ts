@@ -108,8 +108,7 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
   for (const name of options.attacks) {
     signal?.throwIfAborted();
     const spec = attacks[name];
-    const parameters = { ...spec.defaults(threat), ...options.parameters };
-    const used = name === 'fgsm' || name === 'noise' ? spec.defaults(threat) : parameters;
+    const parameters = { ...spec.defaults(threat), ...(spec.tunable ? options.parameters : {}) };
     const before = options.counts();
     const start = now();
     const onAttack = (fraction: number) => onProgress?.(name, fraction);
@@ -120,7 +119,7 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
         classifier,
         ...targets,
         threat,
-        parameters: used,
+        parameters,
         key: key.fold('attack', name),
         onProgress: onAttack,
       };
@@ -165,7 +164,7 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
     broken.set(name, isBroken);
     outcomes.push({
       name,
-      parameters: used,
+      parameters,
       broken: isBroken,
       attacked: correct.length,
       seconds,

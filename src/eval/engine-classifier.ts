@@ -2,11 +2,12 @@ import {
   classifierProgram,
   type Engine,
   type Executable,
+  floatsOf,
+  labelTensor,
   logitsProgram,
   type Program,
   type Values,
 } from '../engine/index.ts';
-import { TouchstoneError } from '../errors.ts';
 import { type Graph, scalar, type Tensor } from '../graph/index.ts';
 import { ascentGraph } from './ascent.ts';
 import { assertFinite, type Classifier, type LossGradient } from './classifier.ts';
@@ -25,12 +26,6 @@ export interface EngineClassifierOptions {
   readonly fixedBatch?: number;
 }
 
-const labelTensor = (y: Int32Array): Tensor<BigInt64Array> => ({
-  dtype: 'int64',
-  shape: [y.length],
-  data: BigInt64Array.from(y, BigInt),
-});
-
 /** The same array, or a longer one that ends in zeros. */
 function filled<A extends Float32Array | Int32Array>(part: A, length: number): A {
   if (part.length === length) return part;
@@ -38,12 +33,6 @@ function filled<A extends Float32Array | Int32Array>(part: A, length: number): A
   whole.set(part);
   return whole;
 }
-
-const floats = (t: Tensor | undefined): Float32Array => {
-  if (!(t?.data instanceof Float32Array))
-    throw new TouchstoneError('E_ENGINE', 'an output that is missing or not float32', 'float32');
-  return t.data;
-};
 
 /**
  * A model on an engine, as attacks see it. Programs are compiled when first needed, and images go through in batches.
@@ -99,7 +88,7 @@ export function engineClassifier(
     await inBatches(x, async (batch, from, to) => {
       const outputs = await program.run({ x: batch, ...feeds(from, to, batch.shape[0]!) });
       for (const k of names)
-        all[k].set(floats(outputs[k]).subarray(0, (to - from) * sizes[k]), from * sizes[k]);
+        all[k].set(floatsOf(outputs, k).subarray(0, (to - from) * sizes[k]), from * sizes[k]);
     });
     return all;
   }

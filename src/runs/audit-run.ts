@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import fs from 'fs-extra';
-import { batch, checkLabels, type DataSet, limit, loadData } from '../data/index.ts';
+import { checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { filePredictor } from '../engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../errors.ts';
@@ -65,11 +65,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
   const data = await loadData(options.data, 'test');
   assertFits(card, data.shape);
   checkLabels(data, card.classes);
-  const attacked = limit(data, Math.min(options.limit ?? 1000, data.n));
-  const images = batch(
-    attacked,
-    Uint32Array.from({ length: attacked.n }, (_, i) => i),
-  );
+  const images = firstImages(data, options.limit ?? 1000);
   const x = { data: images.x, shape: images.shape };
 
   const { engine } = options;
@@ -161,14 +157,10 @@ async function countCorrect(
   const chunk = Math.max(maxBatch, 1) * 4;
   let correct = 0;
   for (let from = 0; from < data.n; from += chunk) {
-    const count = Math.min(chunk, data.n - from);
-    const part = batch(
-      data,
-      Uint32Array.from({ length: count }, (_, i) => from + i),
-    );
+    const part = firstImages(data, chunk, from);
     const labels = await predictAll(oracle, part.x, part.shape, maxBatch);
     for (const [i, label] of labels.entries()) if (label === part.y[i]) correct += 1;
-    onProgress((from + count) / data.n);
+    onProgress((from + part.y.length) / data.n);
   }
   return correct;
 }

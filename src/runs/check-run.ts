@@ -1,4 +1,4 @@
-import { batch, checkLabels, limit, loadData } from '../data/index.ts';
+import { batch, checkLabels, firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { filePredictor } from '../engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../errors.ts';
@@ -62,15 +62,11 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       const data = await loadData(options.data, 'test');
       assertFits(card, data.shape);
       checkLabels(data, card.classes);
-      const part = limit(data, Math.min(ACCURACY_IMAGES, data.n));
-      const images = batch(
-        part,
-        Uint32Array.from({ length: part.n }, (_, i) => i),
-      );
+      const images = firstImages(data, ACCURACY_IMAGES);
       const predicted = await predictAll(oracle, images.x, images.shape, maxBatch);
       const correct = Array.from(images.y.keys()).filter((i) => predicted[i] === images.y[i]);
-      accuracy = correct.length / part.n;
-      const chosen = batch(part, Uint32Array.from(correct.slice(0, IMAGES)));
+      accuracy = correct.length / images.y.length;
+      const chosen = batch(data, Uint32Array.from(correct.slice(0, IMAGES)));
       x = { data: chosen.x, shape: chosen.shape };
       labels = chosen.y;
     } else {

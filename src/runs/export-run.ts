@@ -1,4 +1,4 @@
-import { batch, limit, loadData } from '../data/index.ts';
+import { firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import { deployable, type Parity, parity } from '../export/index.ts';
@@ -25,10 +25,7 @@ const PROOF_IMAGES = 256;
 export async function exportRun({ dir, out, data: spec, engine }: ExportOptions): Promise<Parity> {
   const { run, recipe, model, metadata } = await readRun(dir);
   const data = await loadData(spec ?? recipe.data, 'test');
-  const images = batch(
-    limit(data, Math.min(PROOF_IMAGES, data.n)),
-    Uint32Array.from({ length: Math.min(PROOF_IMAGES, data.n) }, (_, i) => i),
-  );
+  const images = firstImages(data, PROOF_IMAGES);
   const { version, gitCommit } = tool();
   const exported = deployable(
     model,

@@ -1,7 +1,7 @@
 /** Training runs on disk: begun, interrupted, resumed. */
 import { join } from 'node:path';
 import { augment, batch, type DataSet, loadData } from '../data/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { type Engine, type EngineRequest, openEngine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import { bakeNormalisation, type Graph } from '../graph/index.ts';
 import { machine, tool } from '../io/index.ts';
@@ -39,13 +39,6 @@ import {
 
 export { type RunFile, type RunRecord, readRun } from './run-folder.ts';
 export type { RunOptions, RunRecipe } from './run-options.ts';
-
-/** The engine that a run wants: names as `--engine` and `--device` take them. */
-export interface EngineRequest {
-  readonly engine: string;
-  readonly device: string;
-  readonly threads?: number;
-}
 
 export interface RunControls {
   /** After every mini-batch. */
@@ -236,15 +229,3 @@ const augmented: NonNullable<TrainOptions['augment']> = ({ x, y }, own): Sample 
   const { x: pixels, shape } = augment({ x: x.data, y, shape: [n, c, h, w] }, own);
   return { x: { data: pixels, shape }, y };
 };
-
-/** @throws E_OPTION, E_ENGINE */
-async function openEngine({ engine, device, threads }: EngineRequest): Promise<Engine> {
-  if (engine === 'tensorflow')
-    throw new TouchstoneError('E_ENGINE', 'the tensorflow engine is not part of this version', 'onnxruntime');
-  if (engine !== 'auto' && engine !== 'onnxruntime')
-    throw new TouchstoneError('E_OPTION', `engine '${engine}'`, 'auto, onnxruntime or tensorflow');
-  if (device !== 'auto' && device !== 'cpu' && device !== 'cuda')
-    throw new TouchstoneError('E_OPTION', `device '${device}'`, 'auto, cpu or cuda');
-  const { onnxruntimeEngine } = await import('../engine/onnxruntime/index.ts');
-  return onnxruntimeEngine({ device, ...(threads !== undefined && { threads }) });
-}

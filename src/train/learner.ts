@@ -1,5 +1,4 @@
-import { classifierProgram, type Executable, type Trainer } from '../engine/index.ts';
-import { TouchstoneError } from '../errors.ts';
+import { classifierProgram, type Executable, floatsOf, labelTensor, type Trainer } from '../engine/index.ts';
 import { ascentGraph, type Images, type LossGradient, predictions } from '../eval/index.ts';
 import { float32, type Graph, inTrainingMode, scalar, statisticNames, type Tensor } from '../graph/index.ts';
 import type { Learner, Update } from './method.ts';
@@ -54,9 +53,9 @@ export async function createLearner(
       const program = await gradient;
       const outputs = await timed('gradient', () => program.run({ x: imageTensor(x), y: labelTensor(y) }));
       return {
-        logits: floats(outputs, 'logits'),
-        loss: floats(outputs, 'loss'),
-        gradient: floats(outputs, 'gradient'),
+        logits: floatsOf(outputs, 'logits'),
+        loss: floatsOf(outputs, 'loss'),
+        gradient: floatsOf(outputs, 'gradient'),
       };
     },
 
@@ -72,7 +71,7 @@ export async function createLearner(
           step_size: scalar(stepSize),
         }),
       );
-      return floats(outputs, 'next');
+      return floatsOf(outputs, 'next');
     },
 
     async update(x, y): Promise<Update> {
@@ -80,25 +79,13 @@ export async function createLearner(
       const outputs = await timed('update', () =>
         update.run({ x: imageTensor(x), y: labelTensor(y), learning_rate: rate }),
       );
-      const predicted = predictions(floats(outputs, 'logits'), classes);
+      const predicted = predictions(floatsOf(outputs, 'logits'), classes);
       let correct = 0;
       for (let n = 0; n < y.length; n++) if (predicted[n] === y[n]) correct += 1;
-      return { loss: floats(outputs, 'loss'), correct };
+      return { loss: floatsOf(outputs, 'loss'), correct };
     },
   };
   return learner;
 }
 
 const imageTensor = ({ data, shape }: Images): Tensor => ({ dtype: 'float32', shape, data });
-
-const labelTensor = (y: Int32Array): Tensor => ({
-  dtype: 'int64',
-  shape: [y.length],
-  data: BigInt64Array.from(y, BigInt),
-});
-
-function floats(outputs: Readonly<Record<string, Tensor>>, name: string): Float32Array {
-  const data = outputs[name]?.data;
-  if (data instanceof Float32Array) return data;
-  throw new TouchstoneError('E_ENGINE', `no float32 output "${name}"`, 'one of every classifier program');
-}

@@ -246,6 +246,13 @@ const TRAINING: readonly Row[] = [
   row('NaN in the training data', train(natural, 'nan.npz'), /^E_RANGE: images hold NaN/),
   row('a run that is not there', 'train --resume OUT/none', /^E_FILE: no run.json in .*none/),
   row(
+    'settings beside --resume',
+    'train --resume OUT/none --epochs 3 --threads 1',
+    /^E_OPTION: epochs, threads beside --resume/,
+  ),
+  row('another seed beside --resume', 'train --resume OUT/none --seed 5', /^E_OPTION: seed beside --resume/),
+  row('an unknown engine', 'check @model.onnx --engine jax', /^E_OPTION: --engine jax/),
+  row(
     'a run to export that is not there',
     'export OUT/none --out OUT/m.onnx',
     /^E_FILE: no run.json in .*none/,

@@ -47,7 +47,7 @@ export const command = defineCommand({
     );
     const trained = again
       ? await resumeRun(out, controls)
-      : await startRun({ recipe: 'demo', seed: context.seed, out }, controls);
+      : await startRun({ recipe: 'demo', ...context.request, seed: context.seed, out }, controls);
     const stopped = interruption(trained);
     if (stopped) {
       context.progress.line(`stopped and saved; the same command goes on`);

@@ -53,6 +53,7 @@ export const command = defineCommand({
         'one of them',
       );
 
+    if (args.resume) assertUnchanged(args);
     const outcome = args.resume
       ? await resumeRun(args.resume, { ...controls, ...(args.data === undefined ? {} : { data: args.data }) })
       : await startRun({ ...optionsOf(args), seed: context.seed, out: args.out! }, controls);
@@ -71,6 +72,25 @@ export const command = defineCommand({
     return stopped ? INTERRUPTED : 0;
   },
 });
+
+/** A resumed run keeps its settings, its engine too: one that is given beside it would be passed over. */
+function assertUnchanged(args: Given): void {
+  const { data: _moved, engine, device, ...settings } = optionsOf(args);
+  const seed = typeof args.seed === 'string' && args.seed !== commonArgs.seed.default;
+  const given = [
+    ...Object.keys(settings),
+    ...(seed ? ['seed'] : []),
+    ...(engine === commonArgs.engine.default ? [] : ['engine']),
+    ...(device === commonArgs.device.default ? [] : ['device']),
+  ];
+  if (given.length > 0)
+    throw new TouchstoneError(
+      'E_OPTION',
+      `${given.join(', ')} beside --resume`,
+      'only --data',
+      'a run keeps its settings: start a new one with --out',
+    );
+}
 
 type Given = Readonly<Record<string, unknown>>;
 

@@ -35,6 +35,8 @@ export interface AttackSpec {
   readonly about: string;
   readonly source: string;
   readonly norms: readonly Threat['norm'][];
+  /** Whether given parameters replace the defaults; a yardstick that checks compare with always runs as it is. */
+  readonly tunable: boolean;
   /** The parameters that are used where none are given, for the record. */
   defaults(threat: Threat): Required<AttackParameters>;
   run(input: AttackInput): Promise<AttackOutput>;

@@ -55,6 +55,7 @@ export const gaat: AttackSpec = {
   about: 'one gradient, then cheap steps on the approximated loss',
   source: 'Gong, arXiv:2309.09464, Alg. 2, l. 3–10',
   norms: ['linf'],
+  tunable: true,
   defaults: ({ epsilon }) => ({ steps: 40, stepSize: epsilon / 10, restarts: 1 }),
   async run({ classifier, x, y, threat, parameters, key, onProgress }) {
     const { steps, stepSize, restarts } = { ...gaat.defaults(threat), ...parameters };

@@ -8,6 +8,7 @@ export const noise: AttackSpec = {
   source:
     'Chen and Lee, "Towards Fast and Robust Adversarial Training for Image Classification", masking check 1',
   norms: ['linf', 'l2'],
+  tunable: false,
   defaults: () => ({ steps: 0, stepSize: 0, restarts: 10 }),
   async run({ classifier, x, y, threat, parameters, key, onProgress }) {
     const { restarts } = { ...noise.defaults(threat), ...parameters };

@@ -42,6 +42,7 @@ export const pgd: AttackSpec = {
   about: 'projected gradient descent on the cross-entropy',
   source,
   norms: ['linf', 'l2'],
+  tunable: true,
   defaults: ({ epsilon }) => ({ steps: 40, stepSize: epsilon / 10, restarts: 1 }),
   run: (input) => projectedGradient('ce', input, { ...pgd.defaults(input.threat), ...input.parameters }),
 };
@@ -51,6 +52,7 @@ export const pgdMargin: AttackSpec = {
   about: 'projected gradient descent on the margin (CW) loss',
   source: `${source}; loss of Carlini and Wagner, arXiv:1608.04644`,
   norms: ['linf', 'l2'],
+  tunable: true,
   defaults: pgd.defaults,
   run: (input) => projectedGradient('margin', input, { ...pgd.defaults(input.threat), ...input.parameters }),
 };
