@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { stdout } from 'node:process';
 import type { ArgsDef, ParsedArgs } from 'citty';
-import { type Engine, type EngineRequest, openEngine } from '../engine/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { type EngineRequest, openEngine } from '../runs/open-engine.ts';
 import { parseCount } from './numbers.ts';
 import { createProgress, type Progress } from './progress.ts';
 

@@ -1,5 +1,4 @@
 /** Engines run programs: graphs, and gradients of graphs. */
 export * from './engine.ts';
-export { type EngineRequest, openEngine } from './open.ts';
 export { classifierProgram, logitsProgram } from './programs.ts';
 export { floatsOf, labelTensor } from './tensors.ts';

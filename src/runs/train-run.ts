@@ -1,7 +1,7 @@
 /** Training runs on disk: begun, interrupted, resumed. */
 import { join } from 'node:path';
 import { augment, batch, type DataSet, loadData } from '../data/index.ts';
-import { type Engine, type EngineRequest, openEngine } from '../engine/index.ts';
+import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import { bakeNormalisation, type Graph } from '../graph/index.ts';
 import { machine, tool } from '../io/index.ts';
@@ -18,6 +18,7 @@ import {
   type TrainOptions,
   train,
 } from '../train/index.ts';
+import { type EngineRequest, openEngine } from './open-engine.ts';
 import {
   assertFree,
   createFolder,

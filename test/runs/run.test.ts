@@ -278,7 +278,7 @@ describe('a wrong request', () => {
     ['a later hessian', { hessian: 'exact' }, /^E_UNSUPPORTED: hessian 'exact'/],
     ['a negative rate', { learningRate: -1 }, /^E_RANGE: --lr/],
     ['an engine that is not there', { engine: 'tensorflow' }, /^E_ENGINE: the tensorflow engine/],
-    ['an unknown device', { device: 'tpu' }, /^E_OPTION: device 'tpu'/],
+    ['an unknown device', { device: 'tpu' }, /^E_OPTION: --device tpu, expected auto, cpu, cuda/],
   ];
   it.each(cases)('%s fails in a line, and nothing is written', async (_, change, message) => {
     const out = fresh();

@@ -1,5 +1,5 @@
+import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import type { Engine } from './engine.ts';
 
 /** An engine as `--engine`, `--device` and `--threads` ask for it. */
 export interface EngineRequest {
@@ -28,6 +28,6 @@ export async function openEngine({ engine, device: wanted, threads }: EngineRequ
       'onnxruntime',
       'leave --engine out',
     );
-  const { onnxruntimeEngine } = await import('./onnxruntime/index.ts');
+  const { onnxruntimeEngine } = await import('../engine/onnxruntime/index.ts');
   return onnxruntimeEngine({ device, ...(threads === undefined ? {} : { threads }) });
 }
