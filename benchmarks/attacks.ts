@@ -36,7 +36,7 @@ const folder = mkdtempSync(join(tmpdir(), 'touchstone-bench-'));
 const data = join(folder, 'images.npz');
 await writeFileAtomic(data, encodeNpz({ x: { dtype: 'float32', ...x }, y: int64(Array.from(images.y)) }));
 const peer = startPeer(engine.threads);
-const classifier = engineClassifier(engine, graph, { classes: card.classes, logits: card.logits });
+const classifier = engineClassifier(engine, graph, { classes: card.classes });
 const robust: Record<string, number> = {};
 
 try {

@@ -1,13 +1,15 @@
 """The Python side of the peer benchmarks: answers one JSON request per line with one JSON line, timing itself.
 
-Requests: {"do": "load", "weights", "architecture"?, "fuse"?}, {"do": "forward"|"gradient", "batch"},
-{"do": "pgd", "data", "limit", "eps", "alpha", "steps"}.
+Requests: {"do": "load", "weights", "architecture"?, "fuse"?, "channelsLast"?}, {"do": "forward"|"gradient", "batch", "shape"},
+{"do": "pgd", "data", "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out"} builds a network of nets.py, writes it
+as ONNX and loads it; {"do": "adjoint", "model"} has onnx-ad differentiate a file, {"do": "runAdjoint", "batch", "shape"} runs it.
 """
 
 import json
 import os
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -19,7 +21,8 @@ import touchstone_torch  # noqa: E402
 from touchstone_torch import ARCHITECTURES, BasicBlock, load_weights  # noqa: E402
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
-net, inputs = None, {}
+net, inputs, adjoint = None, {}, None
+memory_format = torch.contiguous_format
 
 
 def fused(module):
@@ -43,12 +46,12 @@ def batch(n, shape):
 def forward(request):
     x, _ = batch(request["batch"], request["shape"])
     with torch.no_grad():
-        net(x)
+        net(x.contiguous(memory_format=memory_format))
 
 
 def gradient(request):
     x, y = batch(request["batch"], request["shape"])
-    x = x.clone().requires_grad_()
+    x = x.clone(memory_format=memory_format).requires_grad_()
     F.cross_entropy(net(x), y, reduction="sum").backward()
 
 
@@ -66,22 +69,90 @@ def pgd(request):
     return {"seconds": time.perf_counter() - start, "robustAccuracy": robust}
 
 
-def load(request):
-    global net
-    if "architecture" in request:
-        net = load_weights(ARCHITECTURES[request["architecture"]](), request["weights"])
-    else:
-        net = touchstone_torch.load(request["weights"])
-    if request.get("fuse"):
-        net = fused(net)
+def use(module, request):
+    """Makes a network the one that is timed: in inference form, its parameters frozen."""
+    global net, memory_format
+    memory_format = torch.channels_last if request.get("channelsLast") else torch.contiguous_format
+    net = module.eval().to(memory_format=memory_format)
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     inputs.clear()
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
+def export(request):
+    """The same network in both: exported by the tracing exporter, with a dynamic batch."""
+    from nets import NETS
+
+    torch.manual_seed(0)
+    module = NETS[request["net"]]().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, (torch.rand(2, 3, 32, 32),), request["out"], dynamo=False, opset_version=17, input_names=["x"],
+            dynamic_axes={"x": {0: "batch"}},
+        )  # fmt: skip
+    return use(module, request)
+
+
+def differentiate(request):
+    """onnx-ad's gradient of Σ a·logits: it has no losses."""
+    global adjoint
+    import onnx
+    import onnx_ad
+    import onnxruntime
+
+    model = onnx.load(request["model"])
+    image = model.graph.input[0].name
+    reverse = onnx_ad.reverse(model, inputs=[image], outputs=[model.graph.output[0].name], layout="onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(reverse.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    seed = next(i.name for i in session.get_inputs() if i.name != image)
+    output = next(o.name for o in session.get_outputs() if o.name not in {v.name for v in model.graph.output})
+    adjoint = (session, image, seed, output)
+    import importlib.metadata
+
+    return {"onnx-ad": importlib.metadata.version("onnx-ad")}
+
+
+def run_adjoint(request):
+    """One run; with "seed", the rows of ∂loss/∂logits, the gradient itself is written to "out"."""
+    session, image, seed, output = adjoint
+    x, _ = batch(request["batch"], request["shape"])
+    a = np.ones((request["batch"], 10, 1), "float32")
+    if "arrays" in request:
+        with np.load(request["arrays"]) as arrays:
+            x, a = torch.from_numpy(arrays["x"]), arrays["a"][..., None]
+    start = time.perf_counter()
+    (gradient,) = session.run([output], {image: x.numpy(), seed: a})
+    seconds = time.perf_counter() - start
+    if "out" in request:
+        np.save(request["out"], gradient[..., 0])
+    return {"seconds": seconds}
+
+
+def load(request):
+    if "architecture" in request:
+        module = load_weights(ARCHITECTURES[request["architecture"]](), request["weights"])
+    else:
+        module = touchstone_torch.load(request["weights"])
+    return use(fused(module) if request.get("fuse") else module, request)
+
+
+REQUESTS = {
+    "load": load, "forward": forward, "gradient": gradient, "pgd": pgd, "export": export, "adjoint": differentiate,
+    "runAdjoint": run_adjoint,
+}  # fmt: skip
+
+
 for line in sys.stdin:
     request = json.loads(line)
     start = time.perf_counter()
-    answer = {"load": load, "forward": forward, "gradient": gradient, "pgd": pgd}[request["do"]](request)
-    print(json.dumps({"seconds": time.perf_counter() - start, **(answer or {})}), flush=True)
+    try:
+        answer = REQUESTS[request["do"]](request) or {}
+    except Exception as error:  # noqa: BLE001 a peer that cannot do it says so, and the benchmark goes on
+        answer = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
+    print(json.dumps({"seconds": time.perf_counter() - start, **answer}), flush=True)

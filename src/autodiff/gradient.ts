@@ -1,8 +1,20 @@
 import { TouchstoneError } from '../errors.ts';
-import { type Graph, GraphBuilder, isOp, type Node, nodeLabel, type Value } from '../graph/index.ts';
+import {
+  type DataType,
+  formatShape,
+  type Graph,
+  GraphBuilder,
+  isFloat,
+  isOp,
+  type Node,
+  nodeLabel,
+  type Value,
+} from '../graph/index.ts';
 import { addPhases, interleave } from './phases.ts';
 import { rules, STOP } from './rules/index.ts';
 import { type Adjoint, type Emitter, type Phased, refuse, Tape } from './tape.ts';
+
+export { type ZeroGradient, zeroGradientNodes } from './zero-gradients.ts';
 
 export interface GradientOptions {
   /** The value whose sum is differentiated: a loss per sample, `[N]`, or a scalar. */
@@ -11,6 +23,8 @@ export interface GradientOptions {
   readonly wrt: readonly Value[];
   /** @default 'cpu' */
   readonly emitter?: Emitter;
+  /** Those of `wrt` whose gradient is zeros where none reaches them; for the others that is an error. @default none */
+  readonly optional?: ReadonlySet<Value>;
 }
 
 /**
@@ -20,10 +34,11 @@ export interface GradientOptions {
  * @returns the value that holds each gradient, in the order of `wrt`
  * @throws E_UNSUPPORTED naming the node that no gradient goes through
  */
-export function backward(b: GraphBuilder, { of, wrt, emitter = 'cpu' }: GradientOptions): Value[] {
+export function backward(b: GraphBuilder, options: GradientOptions): Value[] {
+  const { of, wrt, emitter = 'cpu', optional } = options;
   const forward = [...b.nodes];
   const depends = dependents(b, wrt);
-  const t = new Tape(b, emitter, (v) => depends.has(v));
+  const t = new Tape(b, emitter, (v) => depends.has(v) && carries(b.type(v).dtype));
   const parts = new Map<Value, Adjoint[]>();
   const contribute = (value: Value, part: Adjoint) => {
     const list = parts.get(value);
@@ -40,18 +55,31 @@ export function backward(b: GraphBuilder, { of, wrt, emitter = 'cpu' }: Gradient
     if (!node.outputs.some((o) => depends.has(o))) continue;
     const g = node.outputs.map((o) => (o ? gradientOf(o) : undefined));
     if (g.every((v) => v === undefined)) continue;
-    if (node.domain !== '' || !isOp(node.op)) throw refuse(node, 'is not an operator with a gradient rule');
+    if (node.domain !== '' || !isOp(node.op))
+      throw refuse(
+        node,
+        'is not an operator with a gradient rule',
+        'export the model with standard ai.onnx operators only',
+      );
     const rule = rules[node.op];
     if (rule === STOP) continue;
-    const gradients = rule(t, node, g);
+    checkPrecision(b, node);
+    // Of nothing there is no gradient, and Reshape would read a size of 0 as "keep".
+    const empty = g.every((v) => v === undefined || b.shape(v).includes(0));
+    const gradients = empty
+      ? node.inputs.map((v, i) => (t.needs(node, i) ? t.zerosLike(v) : undefined))
+      : rule(t, node, g);
     for (const [i, input] of node.inputs.entries()) {
       const gradient = gradients[i];
-      if (input && gradient !== undefined && depends.has(input)) contribute(input, gradient);
+      if (gradient === undefined || !t.needs(node, i)) continue;
+      checkShape(b, node, input, gradient);
+      contribute(input, gradient);
     }
   }
 
   return wrt.map((value) => {
     const gradient = gradientOf(value);
+    if (gradient === undefined && optional?.has(value)) return t.zerosLike(value);
     if (gradient === undefined)
       throw new TouchstoneError(
         'E_UNSUPPORTED',
@@ -63,10 +91,36 @@ export function backward(b: GraphBuilder, { of, wrt, emitter = 'cpu' }: Gradient
   });
 }
 
+/** Types through which a gradient flows: floats, and the integers of a quantised model. */
+const carries = (dtype: DataType): boolean => isFloat(dtype) || /^u?int(2|4|8|16)$/.test(dtype);
+
+/** Gradients are computed in float32. */
+function checkPrecision(b: GraphBuilder, node: Node): void {
+  if (node.op === 'Cast') return;
+  for (const output of node.outputs) {
+    const dtype = output ? b.type(output).dtype : 'float32';
+    if (isFloat(dtype) && dtype !== 'float32')
+      throw refuse(node, `computes in ${dtype}`, 'read the model with its floats as float32');
+  }
+}
+
+/** A gradient is shaped as its value; a node whose form a rule misjudged must not give a wrong one. */
+function checkShape(b: GraphBuilder, node: Node, value: Value, gradient: Adjoint): void {
+  if (typeof gradient !== 'string') return;
+  const [got, expected] = [b.shape(gradient), b.shape(value)];
+  const differs = (i: number) =>
+    typeof got[i] === 'number' && typeof expected[i] === 'number' && got[i] !== expected[i];
+  if (got.length === expected.length && !expected.some((_, i) => differs(i))) return;
+  throw refuse(
+    node,
+    `has a form that no rule fits: a gradient ${formatShape(got)} for an input ${formatShape(expected)}`,
+  );
+}
+
 /** The operators at which the gradient stops, for the error message. */
 function blame(forward: readonly Node[], depends: ReadonlySet<Value>, of: Value): string {
   const stops = forward.filter(
-    (n) => isOp(n.op) && rules[n.op] === STOP && n.inputs.some((i) => depends.has(i)),
+    (n) => n.domain === '' && isOp(n.op) && rules[n.op] === STOP && n.inputs.some((i) => depends.has(i)),
   );
   return stops.length
     ? `it stops at ${stops.map(nodeLabel).slice(0, 3).join(', ')}`

@@ -42,17 +42,21 @@ export function phasesOf(
   return { q, phases };
 }
 
-/** Pads `g` in space; what is negative is cut off. */
+/** Pads `g` in space, whatever its rank; what is negative is cut off. */
 export function padSpatial(t: Tape, g: Value, before: readonly number[], after: readonly number[]): Value {
-  const cuts = [0, 1].flatMap((a) => {
+  const cuts = before.flatMap((_, a) => {
     const size = t.shape(g)[a + 2] as number;
     const start = Math.max(0, -before[a]!);
-    const end = size - Math.max(0, -after[a]!);
+    const end = Math.max(start, size - Math.max(0, -after[a]!));
     return start > 0 || end < size ? [{ axis: a + 2, start, end }] : [];
   });
   const grow = (v: readonly number[]) => [0, 0, ...v.map((n) => Math.max(0, n))];
   return t.b.pad(t.b.slice(g, cuts), grow(before), grow(after));
 }
+
+/** Whether padding that is negative cuts everything off. */
+export const cutsAll = (t: Tape, g: Value, before: readonly number[], after: readonly number[]): boolean =>
+  before.some((b, a) => (t.shape(g)[a + 2] as number) + Math.min(0, b) + Math.min(0, after[a]!) <= 0);
 
 /** Adds up contributions in phase space. */
 export function addPhases(t: Tape, parts: readonly Phased[]): Phased {
@@ -142,9 +146,42 @@ function byDepthToSpace(t: Tape, { stride, phases }: Phased, like: Value): Value
 
 /** Cuts a map that is larger than `like` to its size. */
 export function cropLike(t: Tape, value: Value, like: Value): Value {
-  const cuts = [2, 3].flatMap((axis) => {
-    const end = t.shape(like)[axis] as number;
-    return t.shape(value)[axis] !== end ? [{ axis, start: 0, end }] : [];
-  });
+  const cuts = t
+    .shape(like)
+    .flatMap((end, axis) =>
+      axis >= 2 && t.shape(value)[axis] !== end ? [{ axis, start: 0, end: end as number }] : [],
+    );
   return t.b.slice(value, cuts);
+}
+
+/** Puts zeros between the elements of an axis: every `gap`-th of the result is one of them, the first and the last too. */
+export function spreadOut(t: Tape, value: Value, axis: number, gap: number): Value {
+  const shape = t.shape(value);
+  const count = shape[axis] as number;
+  if (gap === 1 || count <= 1) return value;
+  const widened = t.b.op('Unsqueeze', [value, t.b.ints([axis + 1])]);
+  const zeros = new Array<number>(shape.length + 1).fill(0);
+  const padded = t.b.pad(
+    widened,
+    zeros,
+    zeros.map((_, i) => (i === axis + 1 ? gap - 1 : 0)),
+  );
+  const merged = shape.map((d, i) =>
+    i === axis ? count * gap : typeof d === 'number' ? d : i === 0 ? 0 : -1,
+  );
+  return t.b.slice(t.b.reshape(padded, merged), [{ axis, start: 0, end: (count - 1) * gap + 1 }]);
+}
+
+/** Interleaves `parts` of one shape along an axis: part r has the elements r, r + s, r + 2s, … null stands for zeros. */
+export function interleaveAxis(t: Tape, parts: readonly (Value | null)[], axis: number): Value | null {
+  const some = parts.find((p) => p !== null);
+  if (!some || parts.length === 1) return some ?? null;
+  const zeros = parts.includes(null) ? t.zerosLike(some) : some;
+  const apart = parts.map((p) => t.b.op('Unsqueeze', [p ?? zeros, t.b.ints([axis + 1])]));
+  const merged = t
+    .shape(some)
+    .map((d, i) =>
+      i === axis ? (d as number) * parts.length : typeof d === 'number' ? d : i === 0 ? 0 : -1,
+    );
+  return t.b.reshape(t.b.concat(apart, axis + 1), merged);
 }

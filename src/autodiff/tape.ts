@@ -1,7 +1,9 @@
 import { TouchstoneError } from '../errors.ts';
 import {
   type Dim,
+  float,
   type GraphBuilder,
+  intOf,
   type Node,
   nodeLabel,
   type Tensor,
@@ -39,6 +41,8 @@ export class Tape {
   readonly b: GraphBuilder;
   readonly emitter: Emitter;
   readonly #needed: (value: Value) => boolean;
+  /** What a dequantisation multiplied by its scale. */
+  readonly #scaled = new Map<Value, { readonly plain: Value; readonly scale: Value }>();
 
   constructor(b: GraphBuilder, emitter: Emitter, needed: (value: Value) => boolean) {
     this.b = b;
@@ -57,21 +61,77 @@ export class Tape {
     return of.map((f, i) => (this.needs(node, i) ? f() : undefined));
   }
 
-  /** The sizes of a 4-D value, of which all but the batch must be fixed. */
-  sizes(value: Value, node: Node): { channels: number; size: [number, number] } {
-    const [, c, h, w] = this.b.shape(value);
-    if (typeof c !== 'number' || typeof h !== 'number' || typeof w !== 'number')
-      throw refuse(node, 'has symbolic channel or spatial sizes', 'export the model with fixed ones');
-    return { channels: c, size: [h, w] };
+  /** The sizes of an `[N, C, …]` value, of which all but the batch must be fixed. */
+  sizes(value: Value, node: Node): { channels: number; size: number[] } {
+    const [channels] = fixedDims(node, [this.b.shape(value)[1] ?? null]) as [number];
+    return { channels, size: this.spatial(value, node) };
+  }
+
+  /** The spatial sizes of an `[N, C, …]` value, which must be fixed. */
+  spatial(value: Value, node: Node): number[] {
+    return fixedDims(node, this.b.shape(value).slice(2));
   }
 
   add(a: Value, b: Value): Value {
     return this.b.op('Add', [a, b]);
   }
 
+  sub(a: Value | number, b: Value): Value {
+    return this.b.op('Sub', [typeof a === 'number' ? this.b.scalar(a) : a, b]);
+  }
+
+  div(a: Value, b: Value): Value {
+    return this.b.op('Div', [a, b]);
+  }
+
+  where(condition: Value, a: Value | number, b: Value | number): Value {
+    const sides = [a, b].map((v) => (typeof v === 'number' ? this.b.scalar(v) : v));
+    return this.b.op('Where', [condition, ...sides]);
+  }
+
+  /** 1 where a comparison (or another test) holds, else 0. */
+  indicator(test: string, ...of: readonly Value[]): Value {
+    return this.b.op('Cast', [this.b.op(test, of)], { to: FLOAT });
+  }
+
+  /** Zeros as large as `like`. */
+  zerosLike(like: Value): Value {
+    const shape = this.b.shape(like);
+    const fixed = shape.every((d) => typeof d === 'number');
+    return this.b.op('Expand', [
+      this.b.scalar(0),
+      fixed ? this.b.ints(shape as number[]) : this.b.op('Shape', [like]),
+    ]);
+  }
+
+  /** A constant table that a rule makes up. @throws E_UNSUPPORTED beyond 2²⁴ elements, before it is allocated */
+  table(node: Node, shape: readonly number[], fill: (data: Float32Array) => void): Value {
+    const size = shape.reduce((p, d) => p * d, 1);
+    if (!(size <= LARGEST_TABLE)) throw refuse(node, `needs a table of ${size} numbers for its gradient`);
+    const data = new Float32Array(size);
+    fill(data);
+    return this.b.floats(data, shape);
+  }
+
   mul(a: Value, b: Value | number): Value {
     if (b === 1) return a;
     return this.b.op('Mul', [a, typeof b === 'number' ? this.b.scalar(b) : b]);
+  }
+
+  /** `value` times a quantisation's scale; `name` is that scale as the model has it. */
+  scaled(value: Value, scale: Value, name: Value): Value {
+    const product = this.mul(value, scale);
+    this.#scaled.set(product, { plain: value, scale: name });
+    return product;
+  }
+
+  /** What was multiplied by this very scale (or one equal to it); undefined where `value` is anything else. */
+  unscaled(value: Value, scale: Value): Value | undefined {
+    const found = this.#scaled.get(value);
+    if (!found || found.scale === scale) return found?.plain;
+    const [a, b] = [this.constant(found.scale), this.constant(scale)];
+    if (!a || !b || a.dtype !== b.dtype || a.data.length !== b.data.length) return undefined;
+    return a.data.every((v, i) => v === b.data[i]) ? found.plain : undefined;
   }
 
   neg(a: Value): Value {
@@ -97,12 +157,22 @@ export class Tape {
     return lead > 0 ? this.b.reshapeLike(summed, like) : summed;
   }
 
-  /** 1 where `y > 0`, else 0, in an operator that the blocked layout has; `y` is the output of a Relu. */
-  positive(y: Value): Value {
-    return this.b.op('HardSigmoid', [y], {
-      alpha: { type: 'float', value: 2 ** 100 },
-      beta: { type: 'float', value: 0 },
-    });
+  /**
+   * 1 where `slope·y + offset > 0`, else 0, in an operator that the blocked layout has. Numbers below 2⁻¹⁰⁰ fall between.
+   */
+  positive(y: Value, slope: 1 | -1 = 1, offset = 0): Value {
+    return this.b.op('HardSigmoid', [y], { alpha: float(slope * STEEP), beta: float(offset * STEEP) });
+  }
+
+  /**
+   * `off` where a mask is 0 and `on` where it is 1, and between them in between: another HardSigmoid, which stays in the
+   * blocked layout, where both lie in [0, 1].
+   */
+  levels(mask: Value, off: number, on: number): Value {
+    const slope = on - off;
+    if (Math.min(off, on) >= 0 && Math.max(off, on) <= 1)
+      return this.b.op('HardSigmoid', [mask], { alpha: float(slope), beta: float(off) });
+    return this.add(this.mul(mask, slope), this.b.scalar(off));
   }
 
   /**
@@ -110,8 +180,9 @@ export class Tape {
    * follow need no reordering each.
    */
   blocked(value: Value): Value {
-    const channels = this.b.shape(value)[1];
-    if (this.emitter !== 'cpu' || typeof channels !== 'number' || channels % 16 !== 0) return value;
+    const [, channels, ...size] = this.b.shape(value);
+    if (this.emitter !== 'cpu' || size.length !== 2) return value;
+    if (typeof channels !== 'number' || channels % 16 !== 0) return value;
     return this.b.op('MaxPool', [value], { kernel_shape: [1, 1] });
   }
 
@@ -122,9 +193,27 @@ export class Tape {
       const ones = shape.map((d, i) => (axes.includes(i) ? (d as number) : 1));
       const count = ones.reduce((p, d) => p * d, 1);
       if (count === 1) return value;
+      // A product stays in the blocked layout; ones beyond a megabyte do not pay.
+      if (count > LARGEST_ONES) return this.b.op('Expand', [value, this.b.ints(ones)]);
       return this.mul(value, this.b.floats(new Float32Array(count).fill(1), ones));
     }
     return this.b.op('Expand', [value, this.b.op('Shape', [like])]);
+  }
+
+  /**
+   * A product along one axis: `value` `[…, from, …]` with a matrix `[to, from]` gives `[…, to, …]`.
+   *
+   * @throws E_UNSUPPORTED where two or more sizes on one side of the axis are dynamic and cannot be merged
+   */
+  along(node: Node, value: Value, axis: number, to: number, matrix: Value): Value {
+    const shape = this.b.shape(value);
+    if (axis === shape.length - 1 && shape.length > 1)
+      return this.b.op('MatMul', [value, this.b.transpose(matrix, [1, 0])]);
+    if (axis === shape.length - 2) return this.b.op('MatMul', [matrix, value]);
+    const from = shape[axis] as number;
+    const after = fixedDims(node, shape.slice(axis + 1)).reduce((p, d) => p * d, 1);
+    const product = this.b.op('MatMul', [matrix, this.b.reshape(value, [-1, from, after])]);
+    return this.b.reshape(product, sizesWith(node, shape, axis, to));
   }
 
   type(value: Value): TensorType {
@@ -150,6 +239,50 @@ export class Tape {
       dims: () => undefined,
     };
   }
+}
+
+/** TensorProto's number for float32. */
+const FLOAT = 1;
+/** The slope of a step that is a HardSigmoid. */
+export const STEEP = 2 ** 100;
+/** The most elements of a constant that a rule makes up. */
+export const LARGEST_TABLE = 2 ** 24;
+const LARGEST_ONES = 2 ** 18;
+
+/** Sizes that must be known. @throws E_UNSUPPORTED where one is dynamic */
+export function fixedDims(node: Node, dims: readonly Dim[]): number[] {
+  return dims.map((d) => {
+    if (typeof d !== 'number')
+      throw refuse(
+        node,
+        `has a dynamic size (${d ?? 'unknown'})`,
+        'export the model with fixed sizes but for the batch',
+      );
+    return d;
+  });
+}
+
+/** A node's `axis`, in [0, rank). @throws E_UNSUPPORTED where it is outside */
+export function axisOf(node: Node, rank: number, fallback: number): number {
+  const given = intOf(node, 'axis', fallback);
+  const axis = given < 0 ? given + rank : given;
+  if (!Number.isInteger(axis) || axis < 0 || axis >= rank) throw refuse(node, `has axis ${given} of ${rank}`);
+  return axis;
+}
+
+/** A shape for Reshape: `shape` with `size` at `axis`, in which one size may be dynamic. */
+export function sizesWith(node: Node, shape: readonly Dim[], axis: number, size: number): number[] {
+  return oneOpen(
+    node,
+    shape.map((d, i) => (i === axis ? size : d)),
+  );
+}
+
+/** A shape for Reshape, in which one size may be dynamic (−1). @throws E_UNSUPPORTED where two are */
+export function oneOpen(node: Node, shape: readonly Dim[]): number[] {
+  if (shape.filter((d) => typeof d !== 'number').length > 1)
+    throw refuse(node, 'has two dynamic sizes', 'export the model with fixed sizes but for the batch');
+  return shape.map((d) => (typeof d === 'number' ? d : -1));
 }
 
 /** A node that cannot be differentiated, and why. */

@@ -44,6 +44,14 @@ export function parseShare(text: string, option: string): number {
   return value;
 }
 
+/** Sizes joined by `x`: `3x32x32` is [3, 32, 32]. */
+export function parseShape(text: string, option: string): number[] {
+  const sizes = text.split('x').map(Number);
+  if (sizes.length !== 3 || sizes.some((n) => !Number.isSafeInteger(n) || n < 1))
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'channels, height and width, as 3x32x32');
+  return sizes;
+}
+
 export const parseList = (text: string): string[] =>
   text
     .split(',')

@@ -7,15 +7,20 @@ export class PassCounter {
   #forwardImages = 0;
   #backwardImages = 0;
 
-  /** One run of a program: a forward pass, and a backward pass where it has gradients. */
+  /**
+   * One run of a program: a forward pass, a backward pass where it has gradients. A Hessian-vector product is one backward
+   * pass, too, and a gradient that is put out beside it another.
+   */
   count(program: Pick<Program, 'graph' | 'gradient'>, feeds: Values): void {
     const first = program.graph.inputs.find((i) => !program.graph.initializers.has(i.name));
     const images = (first && feeds[first.name]?.shape[0]) ?? 1;
     this.#forward += 1;
     this.#forwardImages += images;
-    if (!program.gradient) return;
-    this.#backward += 1;
-    this.#backwardImages += images;
+    const { gradient } = program;
+    if (!gradient) return;
+    const passes = gradient.along ? 1 + (gradient.names.length > 0 ? 1 : 0) : 1;
+    this.#backward += passes;
+    this.#backwardImages += passes * images;
   }
 
   read(): Counts {

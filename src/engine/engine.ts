@@ -12,6 +12,11 @@ export interface Program {
     readonly of: string;
     readonly wrt: readonly string[];
     readonly names: readonly string[];
+    /**
+     * The exact Hessian-vector product: for the first of `wrt`, the gradient of its gradient's inner product with the
+     * graph input `vector`, per sample; it comes back under `name`.
+     */
+    readonly along?: { readonly vector: string; readonly name: string };
   };
   /**
    * Arithmetic on what was computed (an attack's step, say), in the same run: a graph whose inputs are this program's

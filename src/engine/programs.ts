@@ -1,10 +1,10 @@
 import { TouchstoneError } from '../errors.ts';
 import { type Dim, type Graph, GraphBuilder, rename, valueNames } from '../graph/index.ts';
-import { type LossName, losses } from '../losses/index.ts';
+import { appendLoss, type LossName, type LossOptions } from '../losses/index.ts';
 import type { Program } from './engine.ts';
 
 /** The names that a classifier's programs use for what goes in and comes out. */
-const PORTS = ['x', 'y', 'logits', 'loss', 'gradient'] as const;
+const PORTS: readonly string[] = ['x', 'y', 'target', 'q', 'v', 'logits', 'loss', 'gradient', 'hvp'];
 
 /** The image input of a model: the one input that is not a parameter. */
 export function imageInput(graph: Graph): { name: string; shape: readonly Dim[] } {
@@ -26,11 +26,13 @@ export function imageInput(graph: Graph): { name: string; shape: readonly Dim[] 
   return { name: input.name, shape: type.shape };
 }
 
+/** What a value of the model is called in a program: its own name, unless a port has that. */
+export const portName = (name: string): string => (PORTS.includes(name) ? `model_${name}` : name);
+
 /** The model with its input called `x`, its logits `logits`, and nothing else in the way of the ports' names. */
 function withPorts(model: Graph, logits: string): Graph {
   const names = new Map<string, string>();
-  for (const name of valueNames(model))
-    if ((PORTS as readonly string[]).includes(name)) names.set(name, `model_${name}`);
+  for (const name of valueNames(model)) if (PORTS.includes(name)) names.set(name, `model_${name}`);
   names.set(imageInput(model).name, 'x');
   names.set(logits, 'logits');
   return rename(model, names);
@@ -48,26 +50,36 @@ export function logitsProgram(model: Graph, logits = model.outputs[0]!.name): Pr
   return { graph: b.build(model.name) };
 }
 
+export interface ClassifierProgramOptions extends LossOptions {
+  /** Which value of the graph holds the logits. @default the first output */
+  readonly logits?: string;
+  /** Whether the gradient of each sample's loss by its image is wanted. @default true */
+  readonly differentiate?: boolean;
+  /** Whether its Hessian's product with a vector per sample, the input `v`, is wanted too. @default false */
+  readonly hvp?: boolean;
+}
+
 /**
  * From images and labels to logits and a loss per sample, and to the gradient of each sample's loss by its image.
  *
- * @returns inputs `x` `[N, C, H, W]`, `y` int64 `[N]`; outputs `logits` `[N, K]`, `loss` `[N]`, and `gradient`,
- * shaped as x, where `differentiate` is set
+ * @returns inputs `x` `[N, C, H, W]`, what the loss reads (`y` int64 `[N]`), `v` shaped as x with `hvp`; outputs `logits`
+ * `[N, K]`, `loss` `[N]`, and `gradient` and `hvp`, shaped as x
  */
 export function classifierProgram(
   model: Graph,
   loss: LossName,
-  {
-    differentiate = true,
-    logits = model.outputs[0]!.name,
-  }: { differentiate?: boolean; logits?: string } = {},
+  options: ClassifierProgramOptions = {},
 ): Program {
+  const { differentiate = true, hvp = false, logits = model.outputs[0]!.name } = options;
   const renamed = withPorts(model, logits);
   const b = GraphBuilder.from(renamed);
-  const labels = b.input('y', 'int64', [b.shape('x')[0]!]);
+  const value = appendLoss(b, loss, 'logits', options);
   b.output('logits');
-  b.output(losses[loss](b, 'logits', labels), 'loss');
+  b.output(value, 'loss');
+  if (hvp) b.input('v', 'float32', b.shape('x'));
   for (const o of renamed.outputs) if (o.name.endsWith('_next')) b.output(o.name);
   const graph = b.build(model.name);
-  return differentiate ? { graph, gradient: { of: 'loss', wrt: ['x'], names: ['gradient'] } } : { graph };
+  if (!differentiate) return { graph };
+  const along = hvp ? { along: { vector: 'v', name: 'hvp' } } : {};
+  return { graph, gradient: { of: 'loss', wrt: ['x'], names: ['gradient'], ...along } };
 }

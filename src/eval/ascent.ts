@@ -1,5 +1,5 @@
 import { type Graph, GraphBuilder, type Value } from '../graph/index.ts';
-import type { LossName } from '../losses/index.ts';
+import type { LabelLoss } from '../losses/index.ts';
 import type { Ascended, AscentStep, Classifier } from './classifier.ts';
 import type { Images } from './images.ts';
 import { ascend, type Norm } from './threat.ts';
@@ -7,7 +7,7 @@ import { ascend, type Norm } from './threat.ts';
 /** x ← Π(x + α·sign ∇ℓ(x)): one forward and one backward pass per image, by the classifier's own way where it has one. */
 export async function ascentStep(
   classifier: Pick<Classifier, 'gradient' | 'ascend'>,
-  loss: LossName,
+  loss: LabelLoss,
   x: Images,
   y: Int32Array,
   clean: Images,

@@ -3,7 +3,7 @@ import { type AttackName, type AttackParameters, attacks } from './attacks/index
 import { checks, type Evidence, type Finding } from './checks/index.ts';
 import type { Classifier } from './classifier.ts';
 import { gather, gatherLabels, type Images, imageSize } from './images.ts';
-import type { ModelCard } from './inspect.ts';
+import type { ModelCard } from './subject/index.ts';
 import type { Threat } from './threat.ts';
 import { type Oracle, predictAll, type Verification, verify } from './verifier.ts';
 

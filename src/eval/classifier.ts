@@ -1,5 +1,5 @@
 import { TouchstoneError } from '../errors.ts';
-import type { LossName } from '../losses/index.ts';
+import type { LabelLoss } from '../losses/index.ts';
 import type { Images } from './images.ts';
 import type { Threat } from './threat.ts';
 
@@ -18,13 +18,13 @@ export interface Classifier {
   /** `[N, C, H, W]` to `[N, K]` */
   logits(x: Images): Promise<Float32Array>;
   /** @param y labels, `[N]` */
-  gradient(loss: LossName, x: Images, y: Int32Array): Promise<LossGradient>;
+  gradient(loss: LabelLoss, x: Images, y: Int32Array): Promise<LossGradient>;
   /**
    * A step of steepest ascent, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
    *
    * @param clean what `x` is a perturbation of
    */
-  ascend?(loss: LossName, x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Ascended>;
+  ascend?(loss: LabelLoss, x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Ascended>;
 }
 
 export interface AscentStep {

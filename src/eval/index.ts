@@ -7,6 +7,7 @@ export * from './checks/index.ts';
 export * from './classifier.ts';
 export { type EngineClassifierOptions, engineClassifier } from './engine-classifier.ts';
 export * from './images.ts';
-export { assertFits, describe, inspect, type ModelCard, type OutputKind, type Subject } from './inspect.ts';
+export * from './preprocessing.ts';
+export * from './subject/index.ts';
 export { ascend, forEachImage, type Norm, project, randomStart, type Threat } from './threat.ts';
 export { type Oracle, padded, predictAll, type Verification, verify } from './verifier.ts';

@@ -2,13 +2,15 @@ import { TouchstoneError } from '../errors.ts';
 import { type AttributeValue, constantOf, float32, int64, scalar, toAttributes } from './attributes.ts';
 import { asFloat32, concatenated, sliced, transposed, zeroPadded } from './fold.ts';
 import type { DataType, Dim, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
-import { inferNode, nodeLabel, type TensorType } from './shapes/index.ts';
-import { measuredDims } from './shapes/layout.ts';
-import type { ShapeContext } from './shapes/rule.ts';
+import { inferNode, inferValues, nodeLabel, type ShapeContext, type TensorType } from './shapes/index.ts';
+import { MOST_VALUES } from './shapes/values.ts';
 
 /** The operator set that graphs are built in: 20 is the newest one whose kernels all exist on CUDA, too. */
 export const OPSET = 20;
 const IR_VERSION = 9;
+
+/** Elements of a constant that padding may make larger at once. */
+const LARGEST_FOLDED = 2 ** 24;
 
 /** A value of the graph being built: its name. */
 export type Value = string;
@@ -25,8 +27,8 @@ export class GraphBuilder {
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
   readonly #types = new Map<string, TensorType>();
-  /** What the outputs of Shape nodes hold. */
-  readonly #dims = new Map<string, readonly Dim[]>();
+  /** What short vectors and scalars hold, as far as it is known: shapes, and what is computed from them. */
+  readonly #values = new Map<string, readonly Dim[]>();
   readonly #taken = new Set<string>();
   #counter = 0;
 
@@ -69,6 +71,14 @@ export class GraphBuilder {
     this.#taken.add(name);
     this.#initializers.set(name, tensor);
     this.#constants.set(name, tensor);
+    this.#types.set(name, { dtype: tensor.dtype, shape: tensor.shape });
+    return name;
+  }
+
+  /** An initializer that is to be trained: no constant, so that nothing is computed from its value beforehand. */
+  parameter(name: string, tensor: Tensor): Value {
+    this.#taken.add(name);
+    this.#initializers.set(name, tensor);
     this.#types.set(name, { dtype: tensor.dtype, shape: tensor.shape });
     return name;
   }
@@ -130,10 +140,44 @@ export class GraphBuilder {
         return;
       }
     }
-    const context: ShapeContext = {
+    const { types, values } = this.infer(node);
+    for (const [i, output] of node.outputs.entries()) {
+      const type = types[i];
+      if (!output) continue;
+      if (!type)
+        throw new TouchstoneError(
+          'E_ONNX',
+          `${nodeLabel(node)} has ${node.outputs.length} outputs`,
+          `${types.length}`,
+        );
+      this.#taken.add(output);
+      this.#types.set(output, type);
+      const value = values[i];
+      if (value) this.#values.set(output, value);
+    }
+    this.#nodes.push(node);
+  }
+
+  /**
+   * What a node's outputs would be, without appending it: their types, and what is known of their elements.
+   *
+   * @throws E_UNSUPPORTED, E_SHAPE or E_ONNX naming the node, where it cannot be appended
+   */
+  infer(node: Node): {
+    readonly types: readonly TensorType[];
+    readonly values: readonly (readonly Dim[] | undefined)[];
+  } {
+    const context = this.context(node);
+    const types = inferNode(context);
+    return { types, values: inferValues(context, types) };
+  }
+
+  /** What a shape rule sees of a node whose inputs are values of this graph. */
+  context(node: Node): ShapeContext {
+    return {
       node,
       opset: this.opset,
-      dims: (i) => this.#dims.get(node.inputs[i] ?? ''),
+      dims: (i) => this.known(node.inputs[i] ?? ''),
       has: (i) => !!node.inputs[i],
       constant: (i) => this.constantValue(node.inputs[i] ?? ''),
       input: (i) => {
@@ -147,21 +191,6 @@ export class GraphBuilder {
         return type;
       },
     };
-    const types = inferNode(context);
-    if (node.op === 'Shape') this.#dims.set(node.outputs[0]!, measuredDims(context));
-    for (const [i, output] of node.outputs.entries()) {
-      const type = types[i];
-      if (!output) continue;
-      if (!type)
-        throw new TouchstoneError(
-          'E_ONNX',
-          `${nodeLabel(node)} has ${node.outputs.length} outputs`,
-          `${types.length}`,
-        );
-      this.#taken.add(output);
-      this.#types.set(output, type);
-    }
-    this.#nodes.push(node);
   }
 
   /**
@@ -226,6 +255,22 @@ export class GraphBuilder {
     return this.#constants.get(value);
   }
 
+  /**
+   * The elements of a scalar or short vector, as far as they are known: numbers (0 and 1 for booleans), dimensions
+   * (`4*N`), and null for what is computed while running.
+   */
+  known(value: Value): readonly Dim[] | undefined {
+    const known = this.#values.get(value);
+    const constant = this.#constants.get(value);
+    if (known || !constant) return known;
+    const { data, dtype, shape } = constant;
+    const plain = /^(float(32|64)|u?int(8|16|32|64)|bool)$/.test(dtype);
+    if (!plain || shape.length > 1 || data.length > MOST_VALUES) return undefined;
+    const numbers = Array.from(data as ArrayLike<number | bigint>, Number);
+    this.#values.set(value, numbers);
+    return numbers;
+  }
+
   get nodes(): readonly Node[] {
     return this.#nodes;
   }
@@ -268,14 +313,17 @@ export class GraphBuilder {
     const all = [...before, ...after];
     if (all.every((p) => p === 0)) return value;
     const t = asFloat32(this.constantValue(value));
-    if (t && all.every((p) => p >= 0)) return this.constant(zeroPadded(t, before, after), value);
+    const size = t?.shape.reduce((n, d, i) => n * (d + before[i]! + after[i]!), 1);
+    if (t && all.every((p) => p >= 0) && size! <= LARGEST_FOLDED)
+      return this.constant(zeroPadded(t, before, after), value);
     return this.op('Pad', [value, this.ints(all)]);
   }
 
   /** Reshape to `shape`, in which 0 keeps a dimension and -1 is inferred. */
   reshape(value: Value, shape: readonly number[]): Value {
     const t = asFloat32(this.constantValue(value));
-    if (t && shape.every((d) => d > 0)) return this.constant(float32(t.data, shape), value);
+    if (t && shape.every((d) => d > 0) && shape.reduce((a, d) => a * d, 1) === t.data.length)
+      return this.constant(float32(t.data, shape), value);
     return this.op('Reshape', [value, this.ints(shape)]);
   }
 

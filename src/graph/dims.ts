@@ -1,8 +1,8 @@
 import type { Dim } from './ir.ts';
 
 /**
- * Arithmetic on dimensions. A symbolic dimension is a monomial, written `N`, `4*N` or `N*H`:
- * enough to follow a batch dimension through Flatten and Reshape.
+ * Arithmetic on dimensions. A symbolic dimension is a monomial, written `N`, `4*N` or `H*N`:
+ * enough to follow a batch dimension through Flatten and Reshape. Symbols stand for positive integers.
  */
 
 interface Monomial {
@@ -10,19 +10,31 @@ interface Monomial {
   readonly symbols: readonly string[];
 }
 
+/** More symbols than this in one product are as good as unknown: squaring again and again would never end. */
+const MOST_SYMBOLS = 8;
+
+/** A part of a monomial. What a file declares beyond names (`H+1`, say) is one symbol as a whole. */
+const PART = /^(-?\d+|[^\s*+/()-][^\s*+/()]*)$/;
+
 function parse(dim: number | string): Monomial {
   if (typeof dim === 'number') return { factor: dim, symbols: [] };
+  const parts = dim.split('*');
+  if (!parts.every((part) => PART.test(part))) return { factor: 1, symbols: [dim] };
   const symbols: string[] = [];
   let factor = 1;
-  for (const part of dim.split('*')) {
-    if (/^\d+$/.test(part)) factor *= Number(part);
+  for (const part of parts) {
+    if (/^-?\d+$/.test(part)) factor *= Number(part);
     else symbols.push(part);
   }
   return { factor, symbols };
 }
 
-function format({ factor, symbols }: Monomial): number | string {
-  if (symbols.length === 0 || factor === 0) return factor;
+function format({ factor, symbols }: Monomial): Dim {
+  if (symbols.length > MOST_SYMBOLS || !(Math.abs(factor) <= Number.MAX_SAFE_INTEGER)) return null;
+  if (symbols.length === 0 || factor === 0) return factor + 0;
+  if (!Number.isInteger(factor)) return null;
+  // Written into a product, `H+1` could not be told from what else a file may declare.
+  if (symbols.some((symbol) => !PART.test(symbol)) && (symbols.length > 1 || factor !== 1)) return null;
   const sorted = [...symbols].sort();
   return factor === 1 ? sorted.join('*') : [factor, ...sorted].join('*');
 }
@@ -36,6 +48,7 @@ export function product(dims: readonly Dim[]): Dim {
     const m = parse(dim);
     factor *= m.factor;
     symbols.push(...m.symbols);
+    if (symbols.length > MOST_SYMBOLS) return null;
   }
   return format({ factor, symbols });
 }
@@ -55,11 +68,33 @@ export function quotient(numerator: Dim, denominator: Dim): Dim {
   return format({ factor: n.factor / d.factor, symbols });
 }
 
+/** The sum of two dimensions: of numbers, or of multiples of the same symbols; else null. */
+export function sum(a: Dim, b: Dim): Dim {
+  if (a === null || b === null) return null;
+  if (a === 0) return b;
+  if (b === 0) return a;
+  const [x, y] = [parse(a), parse(b)];
+  if ([...x.symbols].sort().join('*') !== [...y.symbols].sort().join('*')) return null;
+  return format({ factor: x.factor + y.factor, symbols: x.symbols });
+}
+
+/** −1, 0 or 1: the sign of a dimension, as symbols are positive; undefined where it is unknown. */
+export const signOf = (dim: Dim): number | undefined =>
+  dim === null ? undefined : Math.sign(parse(dim).factor);
+
 /** The number of elements of a fully known shape; null when any dimension is symbolic or unknown. */
 export function sizeOf(shape: readonly Dim[]): number | null {
   const size = product(shape);
   return typeof size === 'number' ? size : null;
 }
+
+/** Whether two dimensions are known to be the same. */
+export const sameDim = (a: Dim | undefined, b: Dim | undefined): boolean =>
+  a !== null && a !== undefined && a === b;
+
+/** Whether two shapes are known to be the same. */
+export const sameShape = (a: readonly Dim[], b: readonly Dim[]): boolean =>
+  a.length === b.length && a.every((d, i) => sameDim(d, b[i]));
 
 /** Multidirectional broadcasting; a symbol against a number > 1 takes the number, as it must at run time. */
 export function broadcast(a: readonly Dim[], b: readonly Dim[]): Dim[] | undefined {

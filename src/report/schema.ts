@@ -30,10 +30,17 @@ const model = z.object({
   parameters: count.describe('number of scalars in the floating-point initializers'),
   opset: z.int().positive(),
   producer: z.string(),
-  inputShape: z.array(z.int().positive().nullable()).describe('NCHW; null is a dynamic dimension'),
+  inputShape: z
+    .array(z.int().positive().nullable())
+    .describe('as the file has it; null is a dynamic dimension'),
+  inputLayout: z.enum(['NCHW', 'NHWC', 'NHW', 'flat']).optional().describe('absent: NCHW'),
+  preprocessing: z
+    .object({ mean: z.array(z.number()), std: z.array(z.number()) })
+    .optional()
+    .describe('(x − mean)/std of the pixels, done in front of the model; absent: none'),
   classes: z.int().positive(),
   outputKind: z
-    .enum(['logits', 'probabilities', 'log-probabilities', 'unknown'])
+    .enum(['logits', 'probabilities', 'log-probabilities', 'independent probabilities', 'labels', 'unknown'])
     .describe('what the output looks like'),
   metadata: z
     .record(z.string(), z.string())

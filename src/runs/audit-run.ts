@@ -2,7 +2,6 @@ import { dirname, join, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { filePredictor } from '../engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import {
   type AttackName,
@@ -12,18 +11,18 @@ import {
   attacks,
   audit,
   engineClassifier,
-  inspect,
   type ModelCard,
   type Oracle,
-  padded,
+  type Preprocessing,
   predictAll,
   predictions,
   type Threat,
 } from '../eval/index.ts';
 import { int64, type Model } from '../graph/index.ts';
-import { encodeNpz, machine, packageVersion, readModelFile, tool, writeFilesAtomic } from '../io/index.ts';
+import { encodeNpz, machine, packageVersion, tool, writeFilesAtomic } from '../io/index.ts';
 import { key } from '../random/index.ts';
 import type { ReportExample, Result } from '../report/index.ts';
+import { openModel } from './open-model.ts';
 import { TRAINING_ENTRY } from './training-entry.ts';
 
 export interface AuditRunOptions {
@@ -36,7 +35,9 @@ export interface AuditRunOptions {
   readonly parameters?: AttackParameters;
   /** Images attacked, the first ones. Clean accuracy is taken over all. @default 1000 */
   readonly limit?: number;
-  /** Which output of the model to read. @default the first */
+  /** What the model wants done to pixels in [0, 1] first. @default nothing */
+  readonly preprocessing?: Preprocessing;
+  /** Which output of the model to read. @default the first that is a score per class */
   readonly output?: string;
   readonly seed: number;
   readonly engine: Engine;
@@ -60,20 +61,21 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
   const started = performance.now();
   const names = attackNames(options.attacks, options.threat);
   if (options.out) await assertFree(options.out, options.model);
-  const file = await readModelFile(options.model);
-  const { card, graph } = inspect(file.model, options.output === undefined ? {} : { output: options.output });
-  const data = await loadData(options.data, 'test');
-  assertFits(card, data.shape);
-  checkLabels(data, card.classes);
-  const images = firstImages(data, options.limit ?? 1000);
-  const x = { data: images.x, shape: images.shape };
-
   const { engine } = options;
-  const fixed = card.input.shape[0];
-  const fixedBatch = typeof fixed === 'number' ? fixed : undefined;
-  const oracle = await filePredictor(options.model, { threads: engine.threads, output: card.output.name });
+  const data = await loadData(options.data, 'test');
+  const opened = await openModel(options.model, {
+    threads: engine.threads,
+    image: data.shape,
+    ...(options.output === undefined ? {} : { output: options.output }),
+    ...(options.preprocessing ? { preprocessing: options.preprocessing } : {}),
+  });
   try {
-    const predictor: Oracle = fixedBatch && fixedBatch > 1 ? padded(oracle, fixedBatch) : oracle;
+    const { file, subject, fixedBatch, oracle: predictor } = opened;
+    const { card } = subject;
+    assertFits(card.input, data.shape);
+    checkLabels(data, card.classes);
+    const images = firstImages(data, options.limit ?? 1000);
+    const x = { data: images.x, shape: images.shape };
     const maxBatch = fixedBatch ?? 256;
     options.onProgress?.('clean accuracy', 0);
     const cleanCorrect = await countCorrect(predictor, data, maxBatch, (f) =>
@@ -81,9 +83,8 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
     );
     const outcome = await audit({
       card,
-      classifier: engineClassifier(engine, graph, {
+      classifier: engineClassifier(engine, subject.graph, {
         classes: card.classes,
-        logits: card.logits,
         ...(fixedBatch === undefined ? {} : { fixedBatch }),
       }),
       oracle: predictor,
@@ -103,7 +104,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
     if (options.out) await write(options.out, result, outcome, { x, y: images.y, data, card, predictor });
     return result;
   } finally {
-    await oracle.close();
+    await opened.close();
   }
 }
 
@@ -198,7 +199,11 @@ async function assemble(options: AuditRunOptions, found: Findings): Promise<Resu
       parameters: card.parameters,
       opset: card.opset,
       producer: card.producer,
-      inputShape: card.input.shape.map((d) => (typeof d === 'number' ? d : null)),
+      inputShape: card.input.shape.map((d) => (typeof d === 'number' && d > 0 ? d : null)),
+      inputLayout: card.input.layout,
+      ...(options.preprocessing
+        ? { preprocessing: { mean: [...options.preprocessing.mean], std: [...options.preprocessing.std] } }
+        : {}),
       classes: card.classes,
       outputKind: card.outputKind,
       metadata: Object.fromEntries(

@@ -1,29 +1,36 @@
-import { batch, checkLabels, firstImages, loadData } from '../data/index.ts';
+import { batch, checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { filePredictor } from '../engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import {
   assertFits,
-  describe,
   engineClassifier,
   type Finding,
   type Images,
-  inspect,
   type ModelCard,
-  padded,
+  type Preprocessing,
+  type PreprocessingName,
   predictAll,
+  preprocessings,
   runChecks,
 } from '../eval/index.ts';
-import { readModelFile } from '../io/index.ts';
 import { key, uniform } from '../random/index.ts';
+import { describeFile, type OpenModel, openModel } from './open-model.ts';
 
 export interface CheckRunOptions {
   readonly model: string;
   /** Real images to check with; without, uniform noise with the model's own predictions as labels. */
   readonly data?: string;
   readonly output?: string;
+  /** What the model wants done to pixels in [0, 1] first. @default nothing */
+  readonly preprocessing?: Preprocessing;
   readonly seed: number;
   readonly engine: Engine;
+}
+
+/** Accuracy with another reading of the pixels than the one that was asked for. */
+export interface Guess {
+  readonly preprocessing: PreprocessingName;
+  readonly accuracy: number;
 }
 
 export interface CheckReport {
@@ -33,52 +40,51 @@ export interface CheckReport {
   readonly card: ModelCard;
   /** Over the first images of the data, where there is any. */
   readonly accuracy: number | null;
+  /** Other readings of the pixels, best first; empty without data. */
+  readonly guesses: readonly Guess[];
+  /** The best of them, where it is so much better that the one asked for must be wrong. */
+  readonly wrongRange: Guess | null;
   /** Empty where the model cannot be differentiated: the card then says why. */
   readonly findings: readonly (Finding & { readonly id: string; readonly title: string })[];
 }
 
 const IMAGES = 64;
 const ACCURACY_IMAGES = 1000;
+/** Enough to tell 10 % from 80 %. */
+const GUESS_IMAGES = 300;
+/** By how much another reading must be better to be pointed out. */
+const FAR_BETTER = 0.1;
 
 /** What kind of model a file holds, and whether attacks on it can be believed. */
 export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
   const { model: path, engine } = options;
-  const file = await readModelFile(path);
   const output = options.output === undefined ? {} : { output: options.output };
+  const data = options.data ? await loadData(options.data, 'test') : undefined;
+  const image = data ? { image: data.shape } : {};
+  const { file, card: described } = await describeFile(path, { ...output, ...image });
   const about = { path, sha256: file.sha256, bytes: file.bytes };
-  const described = describe(file.model, options.output);
-  if (described.unsupported.length > 0) return { ...about, card: described, accuracy: null, findings: [] };
+  if (described.unsupported.length > 0)
+    return { ...about, card: described, accuracy: null, guesses: [], wrongRange: null, findings: [] };
 
-  const { card, graph } = inspect(file.model, output);
-  const fixed = card.input.shape[0];
-  const maxBatch = typeof fixed === 'number' ? fixed : IMAGES;
-  const predictor = await filePredictor(path, { threads: engine.threads, output: card.output.name });
-  const oracle = typeof fixed === 'number' && fixed > 1 ? padded(predictor, fixed) : predictor;
+  const { preprocessing } = options;
+  const opened = await openModel(path, {
+    threads: engine.threads,
+    ...output,
+    ...image,
+    ...(preprocessing ? { preprocessing } : {}),
+  });
   try {
-    let x: Images;
-    let labels: Int32Array | undefined;
-    let accuracy: number | null = null;
-    if (options.data) {
-      const data = await loadData(options.data, 'test');
-      assertFits(card, data.shape);
-      checkLabels(data, card.classes);
-      const images = firstImages(data, ACCURACY_IMAGES);
-      const predicted = await predictAll(oracle, images.x, images.shape, maxBatch);
-      const correct = Array.from(images.y.keys()).filter((i) => predicted[i] === images.y[i]);
-      accuracy = correct.length / images.y.length;
-      const chosen = batch(data, Uint32Array.from(correct.slice(0, IMAGES)));
-      x = { data: chosen.x, shape: chosen.shape };
-      labels = chosen.y;
-    } else {
-      x = noiseImages(card, options.seed);
-    }
-    const y = labels ?? (await predictAll(oracle, x.data, x.shape, maxBatch));
+    const { subject, oracle, fixedBatch } = opened;
+    const { card } = subject;
+    const maxBatch = fixedBatch ?? IMAGES;
+    const { x, y, accuracy } = data
+      ? await correctImages(opened, data, maxBatch)
+      : { ...(await noiseImages(opened, options.seed, maxBatch)), accuracy: null };
     const findings = await runChecks({
       card,
-      classifier: engineClassifier(engine, graph, {
+      classifier: engineClassifier(engine, subject.graph, {
         classes: card.classes,
-        logits: card.logits,
-        ...(typeof fixed === 'number' ? { fixedBatch: fixed } : {}),
+        ...(fixedBatch === undefined ? {} : { fixedBatch }),
       }),
       oracle,
       x,
@@ -88,14 +94,41 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       sweep: [],
       maxBatch,
     });
-    return { ...about, card, accuracy, findings };
+    const guesses = data ? await guessRange(opened, data, maxBatch) : [];
+    const [best] = guesses;
+    const wrong = best && accuracy !== null && best.accuracy > accuracy + FAR_BETTER;
+    return { ...about, card, accuracy, guesses, wrongRange: wrong ? best : null, findings };
   } finally {
-    await predictor.close();
+    await opened.close();
   }
 }
 
-function noiseImages(card: ModelCard, seed: number): Images {
-  const sizes = card.input.shape.slice(1);
+/** The first images that are classified correctly. */
+async function correctImages(
+  { subject: { card }, oracle }: OpenModel,
+  data: DataSet,
+  maxBatch: number,
+): Promise<{ x: Images; y: Int32Array; accuracy: number }> {
+  assertFits(card.input, data.shape);
+  checkLabels(data, card.classes);
+  const images = firstImages(data, ACCURACY_IMAGES);
+  const predicted = await predictAll(oracle, images.x, images.shape, maxBatch);
+  const correct = Array.from(images.y.keys()).filter((i) => predicted[i] === images.y[i]);
+  const chosen = batch(data, Uint32Array.from(correct.slice(0, IMAGES)));
+  return {
+    x: { data: chosen.x, shape: chosen.shape },
+    y: chosen.y,
+    accuracy: correct.length / images.y.length,
+  };
+}
+
+/** Uniform noise, and what the model makes of it. */
+async function noiseImages(
+  { subject: { card }, oracle }: OpenModel,
+  seed: number,
+  maxBatch: number,
+): Promise<{ x: Images; y: Int32Array }> {
+  const sizes = card.input.image;
   if (!sizes.every((d): d is number => typeof d === 'number'))
     throw new TouchstoneError(
       'E_UNSUPPORTED',
@@ -104,11 +137,21 @@ function noiseImages(card: ModelCard, seed: number): Images {
       'give images with --data',
     );
   const shape = [IMAGES, ...sizes];
-  const data = uniform(
-    key(seed).fold('noise images'),
-    shape.reduce((a, b) => a * b, 1),
-    0,
-    1,
-  );
-  return { data, shape };
+  const size = shape.reduce((a, b) => a * b, 1);
+  const x = { data: uniform(key(seed).fold('noise images'), size, 0, 1), shape };
+  return { x, y: await predictAll(oracle, x.data, x.shape, maxBatch) };
+}
+
+/** The file's accuracy with each known preprocessing that fits its channels, best first. */
+async function guessRange(opened: OpenModel, data: DataSet, maxBatch: number): Promise<Guess[]> {
+  const channels = data.shape[0]!;
+  const images = firstImages(data, GUESS_IMAGES);
+  const guesses: Guess[] = [];
+  for (const [name, candidate] of Object.entries(preprocessings) as [PreprocessingName, Preprocessing][]) {
+    if (candidate.mean.length !== 1 && candidate.mean.length !== channels) continue;
+    const predicted = await predictAll(opened.oracleWith(candidate), images.x, images.shape, maxBatch);
+    const correct = predicted.filter((label, i) => label === images.y[i]).length;
+    guesses.push({ preprocessing: name, accuracy: correct / images.y.length });
+  }
+  return guesses.sort((a, b) => b.accuracy - a.accuracy);
 }

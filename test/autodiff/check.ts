@@ -10,14 +10,21 @@ import {
   type Tensor,
   type Value,
 } from '../../src/graph/index.ts';
+import { type LabelLoss, losses } from '../../src/losses/index.ts';
 import { integers, type Key, key, permutation, uniform } from '../../src/random/index.ts';
 
 /** What values an input is tested with, and whether it is differentiated by. */
 export interface Spec {
   readonly shape: readonly (number | 'N')[];
-  readonly kind: 'any' | 'apart' | 'positive' | 'labels';
+  readonly kind: 'any' | 'apart' | 'positive' | 'between' | 'among' | 'labels';
   readonly frozen?: boolean;
+  /** Labels are in [from, below). */
+  readonly from?: number;
   readonly below?: number;
+  /** The ends of an interval, or the values to choose from. */
+  readonly values?: readonly number[];
+  /** Added to what is `apart`, so that two such inputs never meet. */
+  readonly shift?: number;
 }
 
 type Shape = readonly (number | 'N')[];
@@ -27,7 +34,15 @@ export const any = (...shape: Shape): Spec => ({ shape, kind: 'any' });
 export const apart = (...shape: Shape): Spec => ({ shape, kind: 'apart' });
 /** Uniform in [0.5, 1.5]. */
 export const positive = (...shape: Shape): Spec => ({ shape, kind: 'positive' });
-/** Class indices. */
+/** Uniform in [low, high]. */
+export const between = (low: number, high: number, ...shape: Shape): Spec => ({
+  shape,
+  kind: 'between',
+  values: [low, high],
+});
+/** Drawn from a few values. */
+export const among = (values: readonly number[], ...shape: Shape): Spec => ({ shape, kind: 'among', values });
+/** Class indices, or any others below a size. */
 export const labels = (below: number, ...shape: Shape): Spec => ({
   shape,
   kind: 'labels',
@@ -37,6 +52,10 @@ export const labels = (below: number, ...shape: Shape): Spec => ({
 /** The same, but not differentiated by. */
 export const frozen = (spec: Spec): Spec => ({ ...spec, frozen: true });
 
+/** A loss of logits and labels. */
+export const lossOf = (b: GraphBuilder, name: LabelLoss, logits: Value, y: Value): Value =>
+  losses[name].build(b, logits, { y, target: y, q: logits }, {});
+
 /** One function of a few values, whose gradient is checked. */
 export interface Case {
   readonly name: string;
@@ -45,6 +64,8 @@ export interface Case {
   /** Values that are tested both as constants and as inputs. */
   readonly weights?: Readonly<Record<string, Spec>>;
   readonly y: (b: GraphBuilder) => Value;
+  /** The function whose differences are taken, where that is not `y`: a straight-through estimator's. */
+  readonly truth?: (b: GraphBuilder) => Value;
 }
 
 /**
@@ -60,12 +81,23 @@ const OPTIONS = { device: 'cpu', threads: 1 } as const;
 export function valuesOf(spec: Spec, batch: number, k: Key): Tensor {
   const shape = spec.shape.map((d) => (d === 'N' ? batch : d));
   const size = shape.reduce((a, b) => a * b, 1);
-  if (spec.kind === 'labels') return int64([...integers(k, size, spec.below!)], shape);
+  const from = spec.from ?? 0;
+  if (spec.kind === 'labels')
+    return int64(
+      [...integers(k, size, spec.below! - from)].map((i) => i + from),
+      shape,
+    );
+  if (spec.kind === 'between') return float32(uniform(k, size, spec.values![0]!, spec.values![1]!), shape);
+  if (spec.kind === 'among')
+    return float32(
+      Float32Array.from(integers(k, size, spec.values!.length), (i) => spec.values![i]!),
+      shape,
+    );
   if (spec.kind === 'positive') return float32(uniform(k, size, 0.5, 1.5), shape);
   if (spec.kind === 'any') return float32(uniform(k, size, -1, 1), shape);
   const middle = Math.floor(size / 2) - 0.5;
   return float32(
-    Float32Array.from(permutation(k, size), (i) => (i - middle) * 0.1),
+    Float32Array.from(permutation(k, size), (i) => (i - middle) * 0.1 + (spec.shift ?? 0)),
     shape,
   );
 }
@@ -103,11 +135,12 @@ export async function checkGradient(c: Case): Promise<void> {
   const root = key(1).fold(c.name);
   const differentiated = (names: readonly string[]) => names.filter((n) => !specs[n]!.frozen);
 
+  const truth = c.truth ? graphOf({ ...c, y: c.truth }) : { graph, y, of };
   const alone = {
-    ...graph,
-    inputs: graph.inputs.filter((i) => i.name !== 'r'),
-    outputs: graph.outputs.filter((o) => o.name === y),
-    nodes: graph.nodes.filter((n) => !n.outputs.includes(of)),
+    ...truth.graph,
+    inputs: truth.graph.inputs.filter((i) => i.name !== 'r'),
+    outputs: truth.graph.outputs.filter((o) => o.name === truth.y),
+    nodes: truth.graph.nodes.filter((n) => !n.outputs.includes(truth.of)),
   };
   const forward = await Session.create(asInputs(alone, weights), OPTIONS);
   const variants = [];
@@ -133,7 +166,7 @@ export async function checkGradient(c: Case): Promise<void> {
     for (const [name, spec] of Object.entries(c.inputs))
       feeds[name] = valuesOf(spec, batch, root.fold(name, batch));
     for (const name of weights) feeds[name] = graph.initializers.get(name)!;
-    const outputShape = (await forward.run(feeds))[y]!.shape;
+    const outputShape = (await forward.run(feeds))[truth.y]!.shape;
     const r = valuesOf({ shape: outputShape, kind: 'any' }, batch, root.fold('r', batch));
 
     // Derivatives along a few directions for each value.
@@ -143,7 +176,7 @@ export async function checkGradient(c: Case): Promise<void> {
       for (let i = 0; i < DIRECTIONS; i++) {
         const direction = valuesOf({ ...specs[name]!, kind: 'any' }, batch, root.fold(name, batch, i));
         const at = async (by: number) =>
-          dot((await forward.run({ ...feeds, [name]: moved(feeds[name]!, direction, by) }))[y]!, r);
+          dot((await forward.run({ ...feeds, [name]: moved(feeds[name]!, direction, by) }))[truth.y]!, r);
         found.push({ direction, slope: ((await at(EPSILON)) - (await at(-EPSILON))) / (2 * EPSILON) });
       }
       slopes.set(name, found);

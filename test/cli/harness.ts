@@ -100,7 +100,7 @@ function odd(): Model {
 export async function writeInputs(folder: string): Promise<void> {
   const at = (name: string) => join(folder, name);
   await writeModelFile(at('model.onnx'), model());
-  await writeModelFile(at('old.onnx'), model(8));
+  await writeModelFile(at('old.onnx'), model(6));
   await writeModelFile(at('odd.onnx'), odd());
   const bytes = writeModel(model());
   await fs.writeFile(at('truncated.onnx'), bytes.subarray(0, bytes.length - 200));

@@ -67,6 +67,7 @@ export function fake({ classes, logits, gradient }: Behaviour): Counted {
       return Float32Array.from(all.flatMap((z) => Array.from(z)));
     },
     async gradient(loss, x, y) {
+      if (loss !== 'ce' && loss !== 'margin') throw new Error(`the fake has no ${loss}`);
       const images = each(x);
       const all = images.map((image) => logits(image));
       this.forwards += images.length;
@@ -142,12 +143,15 @@ export const card = (over: Partial<ModelCard> = {}): ModelCard => ({
   irVersion: 9,
   parameters: 1,
   operators: [],
-  input: { name: 'x', dtype: 'float32', shape: ['N', 3, 2, 2] },
+  trainable: [],
+  input: { name: 'x', dtype: 'float32', shape: ['N', 3, 2, 2], layout: 'NCHW', image: [3, 2, 2] },
   output: { name: 'logits', shape: ['N', 2] },
+  outputs: ['logits'],
   outputKind: 'logits',
   classes: 2,
-  logits: 'logits',
   unsupported: [],
+  zeroGradients: [],
+  tellsPaths: 0,
   maskingRisks: [],
   ...over,
 });

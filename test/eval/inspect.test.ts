@@ -9,13 +9,15 @@ import {
   describe as describeModel,
   engineClassifier,
   inspect,
+  parsePreprocessing,
 } from '../../src/eval/index.ts';
-import { type Graph, type Model, type Node, writeModel } from '../../src/graph/index.ts';
+import { type Graph, int64, type Model, type Node, writeModel } from '../../src/graph/index.ts';
 import { writeModelFile } from '../../src/io/index.ts';
 import { key, uniform } from '../../src/random/index.ts';
 import { auditRun } from '../../src/runs/audit-run.ts';
 import { checkRun } from '../../src/runs/check-run.ts';
-import { floats, graph, model, node, value } from '../graph/proto-models.ts';
+import { openModel } from '../../src/runs/open-model.ts';
+import { floats, node, value } from '../graph/proto-models.ts';
 import { evidence } from './fakes.ts';
 import { linearModel, writeFiles } from './files.ts';
 import { classifier, conv, dense, four, int, ints, older } from './older-models.ts';
@@ -55,8 +57,8 @@ describe('a model in an older operator set', () => {
   it.each(older)(
     '%s computes what onnxruntime does with the file, and its gradient is right',
     async (_, m) => {
-      const { card, graph: ready } = inspect(m);
-      const c = engineClassifier(engine, ready, { classes: 4, logits: card.logits });
+      const { graph: ready } = inspect(m);
+      const c = engineClassifier(engine, ready, { classes: 4 });
       expectSame(await c.logits(x), await asWritten(m, 'y'));
       const y = Int32Array.of(0, 1, 2, 3, 0);
       const found = await checks['finite-differences']!.run(evidence({ classifier: c, x, y }));
@@ -65,9 +67,9 @@ describe('a model in an older operator set', () => {
     },
   );
 
-  it.each([8, 7, 1, 24])('of set %i is refused, saying how to convert it', (opset) => {
+  it.each([6, 1, 26])('of set %i is refused, saying how to convert it', (opset) => {
     expect(() => inspect(classifier(opset, dense('x')))).toThrow(
-      new RegExp(`^E_UNSUPPORTED: a model in operator set ${opset}, expected 9 to 23: .*opset_version`),
+      new RegExp(`^E_UNSUPPORTED: a model in operator set ${opset}, expected 7 to 25: .*opset_version`),
     );
   });
 });
@@ -103,7 +105,7 @@ describe('the logits behind a softmax', () => {
     const { card, graph: ready } = inspect(m);
     expect(card.outputKind).toBe(kind);
     expect(describeModel(m).outputKind).toBe(kind);
-    const c = engineClassifier(engine, ready, { classes: 4, logits: card.logits });
+    const c = engineClassifier(engine, ready, { classes: 4 });
     expectSame(await c.logits(x), await asWritten(classifier(opset, dense('x')), 'y'));
   });
 
@@ -114,7 +116,7 @@ describe('the logits behind a softmax', () => {
     ['a softmax inside', 13, [node('Softmax', ['h'], ['s']), node('Mul', ['s', 's'], ['y'])]],
   ] as const)('are the output itself for %s', (_, opset, tail) => {
     const { card } = inspect(classifier(opset, tail.length > 0 ? [...dense('x', 'h'), ...tail] : dense('x')));
-    expect(card).toMatchObject({ outputKind: 'logits', logits: 'y' });
+    expect(card).toMatchObject({ outputKind: 'logits' });
   });
 
   it('give the same audit as the model without it', async () => {
@@ -157,13 +159,17 @@ describe('a model with several outputs', () => {
     ] as const) {
       const { card, graph: ready } = inspect(m, { output });
       expect(card).toMatchObject({ classes, output: { name: output, shape: ['N', classes] } });
-      const c = engineClassifier(engine, ready, { classes, logits: card.logits });
+      const c = engineClassifier(engine, ready, { classes });
       expectSame(await c.logits(x), await asWritten(m, output));
     }
   });
 
+  it('is read at the first that is a score per class, where none is named', () => {
+    expect(inspect(m).card).toMatchObject({ output: { name: 'y' }, outputs: ['c', 'y', 'z'] });
+  });
+
   it('says which output to name', () => {
-    expect(() => inspect(m)).toThrow(
+    expect(() => inspect(m, { output: 'c' })).toThrow(
       /^E_UNSUPPORTED: output "c" \[N, 4, 6, 6\], expected \[N, classes\].*--output/,
     );
     expect(() => inspect(m, { output: 'nix' })).toThrow('E_OPTION: no output "nix", expected c, y, z');
@@ -192,32 +198,57 @@ describe('what cannot be audited', () => {
   it.each([
     ['two inputs', { inputs: [value('x', ['N', 3, 6, 6]), value('x2')] }, /a model with 2 inputs/],
     [
-      'vectors',
-      { inputs: [value('x', ['N', 108])] },
-      /input "x", float32 \[N, 108\], expected float32 \[N, C, H, W\]/,
+      'volumes',
+      { inputs: [value('x', ['N', 3, 6, 6, 6])] },
+      /float32 \[N, 3, 6, 6, 6\], expected float images/,
     ],
   ])('a model of %s', (_, over, message) => {
     const m = classifier(17, dense('x'));
     expect(() => inspect({ ...m, graph: { ...m.graph, ...over } })).toThrow(message);
   });
 
-  it('images in another layout: the hint names NHWC', () => {
-    const nhwc = model(
-      {
-        ...graph([node('Transpose', ['x'], ['t'], { perm: ints(0, 3, 1, 2) }), ...dense('t')], {
-          w: floats([28 * 28, 10]),
-        }),
-        inputs: [value('x', ['N', 28, 28, 1])],
-        outputs: [value('y', ['N', 10])],
-      },
-      { '': 17 },
+  it('images of another size', () => {
+    const { card } = inspect(classifier(17, dense('x')));
+    expect(() => assertFits(card.input, [1, 28, 28])).toThrow(
+      "E_SHAPE: images of shape [1,28,28], expected [3, 6, 6], the model's input: use the data the model was made for",
     );
-    const { card } = inspect(nhwc);
-    expect(() => assertFits(card, [1, 28, 28])).toThrow(
-      "E_SHAPE: images of shape [1,28,28], expected [28, 28, 1], the model's input: the model takes NHWC: export it in NCHW",
-    );
-    expect(() => assertFits(card, [3, 32, 32])).toThrow(/use the data the model was made for/);
-    assertFits(card, [28, 28, 1]);
+    assertFits(card.input, [3, 6, 6]);
+  });
+});
+
+describe('a model with its images in another layout', () => {
+  const nchw = classifier(17, dense('x'));
+  const moved = (shape: (string | number)[], back: Node, extra = {}): Model =>
+    classifier(17, [back, ...dense('t')], extra, [value('y', ['N', 4])], [value('x', shape)]);
+  it.each([
+    ['NHWC', moved(['N', 6, 6, 3], node('Transpose', ['x'], ['t'], { perm: ints(0, 3, 1, 2) }))],
+    ['flat', moved(['N', 108], node('Reshape', ['x', 's'], ['t']), { s: int64([-1, 3, 6, 6]) })],
+  ])('takes [N, C, H, W] from us, and the file its own: %s', async (layout, m) => {
+    const { card, graph: ready } = inspect(m);
+    expect(card.input).toMatchObject({ layout, image: [3, 6, 6] });
+    const expected = await asWritten(nchw, 'y');
+    expectSame(await engineClassifier(engine, ready, { classes: 4 }).logits(x), expected);
+    const path = join(folder, `${layout}.onnx`);
+    await writeModelFile(path, m);
+    const opened = await openModel(path, { threads: 1 });
+    expectSame(await opened.oracle.predict(x.data, x.shape), expected);
+    await opened.close();
+    // The gradient file keeps the model's own input.
+    const native = inspect(m, { nativeInput: true }).graph.inputs[0]!;
+    expect(native.type).toMatchObject({ shape: card.input.shape });
+  });
+
+  it('gets its pixels preprocessed, in the graph and in front of the file alike', async () => {
+    const path = join(folder, 'preprocessed.onnx');
+    await writeModelFile(path, nchw);
+    const preprocessing = parsePreprocessing('mean=0.5,0.4,0.3/std=0.2,0.25,0.3');
+    const opened = await openModel(path, { threads: 1, preprocessing });
+    const c = engineClassifier(engine, opened.subject.graph, { classes: 4 });
+    const found = await opened.oracle.predict(x.data, x.shape);
+    expectSame(await c.logits(x), found);
+    const plain = await asWritten(nchw, 'y');
+    expect(Math.max(...found.map((v, i) => Math.abs(v - plain[i]!)))).toBeGreaterThan(0.01);
+    await opened.close();
   });
 });
 

@@ -19,9 +19,10 @@ export function classifier(
   nodes: readonly Node[],
   initializers: Readonly<Record<string, Tensor>> = {},
   outputs: Graph['outputs'] = [value('y', ['N', 4])],
+  inputs: Graph['inputs'] = [value('x', ['N', 3, 6, 6])],
 ): Model {
   const g = graph(nodes, { w: floats([108, 4]), b0: floats([4]), ...initializers }, [], []);
-  return model({ ...g, inputs: [value('x', ['N', 3, 6, 6])], outputs }, { '': opset });
+  return model({ ...g, inputs, outputs }, { '': opset });
 }
 export const dense = (from: string, to = 'y') => [
   node('Flatten', [from], [`${to}_flat`]),

@@ -257,12 +257,23 @@ describe('what does not fit together is refused, naming the node', () => {
     expect(() => build(b())).toThrow(message);
   });
 
-  it('symbolic sizes under a window', () => {
+  it('what is built on a size that is not known', () => {
     const c = new GraphBuilder();
     c.input('x', 'float32', ['N', 3, 'H', 8]);
-    expect(() => c.op('MaxPool', ['x'], { kernel_shape: [2, 2] }, 'pool')).toThrow(
-      /MaxPool "pool": height is H/,
+    const pooled = c.op('MaxPool', ['x'], { kernel_shape: [2, 2] }, 'pool');
+    expect(c.shape(pooled)).toEqual(['N', 3, null, 7]);
+    expect(() => c.op('Conv', ['x', c.input('w', 'float32', [4, 3, 'K', 3])], {}, 'conv')).toThrow(
+      /Conv "conv": kernel is K/,
     );
+  });
+
+  it('a parameter is in the graph, but no constant', () => {
+    const c = new GraphBuilder();
+    c.input('x', 'float32', ['N', 3]);
+    c.output(c.op('MatMul', ['x', c.transpose(c.parameter('w', counting([2, 3])), [1, 0])]), 'y');
+    expect(c.constantValue('w')).toBeUndefined();
+    expect(c.build().nodes.map((n) => n.op)).toEqual(['Transpose', 'MatMul', 'Identity']);
+    expect(c.build().initializers.has('w')).toBe(true);
   });
 
   it('more outputs than an operator has', () => {

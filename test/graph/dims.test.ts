@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { signOf, sum } from '../../src/graph/dims.ts';
 import { broadcast, type Dim, formatShape, product, quotient, sizeOf } from '../../src/graph/index.ts';
 
 /** What a dimension is for given values of its symbols: the meaning that the arithmetic must keep. */
@@ -60,6 +61,39 @@ describe('the quotient of dimensions', () => {
     expect(quotient(4, 0)).toBeNull();
     expect(quotient(null, 2)).toBeNull();
     expect(quotient(4, null)).toBeNull();
+  });
+});
+
+describe('the sum of dimensions', () => {
+  it('is known for numbers, and for multiples of the same symbols', () => {
+    expect(sum(2, 3)).toBe(5);
+    expect(sum('N', '2*N')).toBe('3*N');
+    expect(sum('H*N', 'N*H')).toBe('2*H*N');
+    expect(sum('N', '-1*N')).toBe(0);
+    expect(sum(0, 'N')).toBe('N');
+    expect(sum('N', 1)).toBeNull();
+    expect(sum('N', 'H')).toBeNull();
+    expect(sum(null, 0)).toBeNull();
+  });
+
+  it('has a sign, as symbols are positive', () => {
+    expect(['N', '-2*N', 0, -3, null].map((d) => signOf(d))).toEqual([1, -1, 0, -1, undefined]);
+  });
+});
+
+describe('dimensions of a file', () => {
+  it('are one symbol as a whole where they are more than a product', () => {
+    expect(quotient('2*H+1', 2)).toBeNull();
+    expect(quotient('H+1', 'H+1')).toBe(1);
+    expect(sum('H+1', 'H+1')).toBeNull();
+  });
+
+  it('do not grow without end', () => {
+    let d: Dim = 'N';
+    for (let i = 0; i < 10; i++) d = product([d, d]);
+    expect(d).toBeNull();
+    expect(product([2 ** 40, 2 ** 40])).toBeNull();
+    expect(product(['N', 0.5])).toBeNull();
   });
 });
 

@@ -137,6 +137,67 @@ const others: readonly Case[] = [
     4,
     5,
   ),
+  value('ArgMin', (b) => b.op('ArgMin', ['x'], { axis: 1, keepdims: 0 }), 'N', 5),
+  value(
+    'And, Or, Xor, Not of comparisons',
+    (b) => {
+      const [low, high] = [
+        b.op('LessOrEqual', ['x', b.scalar(0)]),
+        b.op('GreaterOrEqual', ['x', b.floats([0, 1, 2])]),
+      ];
+      const some = b.op('Or', [b.op('And', [low, high]), b.op('Xor', [low, high])]);
+      return b.op('Not', [some]);
+    },
+    'N',
+    3,
+  ),
+  value('IsNaN', (b) => b.op('IsNaN', ['x']), 'N', 3),
+  value('IsInf', (b) => b.op('IsInf', ['x']), 'N', 3),
+  value('Hardmax', (b) => b.op('Hardmax', ['x'], { axis: 1 }), 'N', 3, 2),
+  value('NonZero', (b) => b.op('NonZero', ['x']), 'N', 3, 2),
+  value('Size', (b) => b.op('Size', ['x']), 'N', 3, 2),
+  value('EyeLike', (b) => b.op('EyeLike', ['x'], { k: 1 }), 4, 3),
+  value('EyeLike in integers', (b) => b.op('EyeLike', ['x'], { dtype: 7 }), 4, 3),
+  value('Bernoulli', (b) => b.op('Bernoulli', [b.op('Sigmoid', ['x'])]), 'N', 3),
+  value('RandomNormal', (b) => b.op('Add', ['x', b.op('RandomNormal', [], { shape: [2, 1, 3] })]), 'N', 3),
+  value('RandomUniform', (b) => b.op('RandomUniform', [], { shape: [4], dtype: 1 }), 'N'),
+  value('RandomNormalLike', (b) => b.op('RandomNormalLike', ['x']), 'N', 3),
+  value('RandomUniformLike', (b) => b.op('RandomUniformLike', ['x']), 'N', 3),
+  value('ConstantOfShape', (b) => b.op('ConstantOfShape', [b.op('Shape', ['x'])]), 'N', 3),
+  value(
+    'ConstantOfShape of integers',
+    (b) => b.op('ConstantOfShape', [b.ints([2, 5])], { value: { type: 'tensor', value: int64([7]) } }),
+    'N',
+  ),
+  value(
+    'Range',
+    (b) =>
+      b.op('Range', [b.constant(int64([9], [])), b.constant(int64([-2], [])), b.constant(int64([-3], []))]),
+    'N',
+  ),
+  value(
+    'Range as long as the batch',
+    (b) => {
+      const batch = b.op('Squeeze', [b.op('Shape', ['x'], { end: 1 }), b.ints([0])]);
+      return b.op('Range', [b.constant(int64([0], [])), batch, b.constant(int64([1], []))]);
+    },
+    'N',
+    2,
+  ),
+  value(
+    'Resize by sizes of some axes, keeping the ratio',
+    (b) =>
+      b.op('Resize', ['x', '', '', b.ints([5, 9])], {
+        axes: [3, 2],
+        mode: 'linear',
+        keep_aspect_ratio_policy: 'not_larger',
+      }),
+    'N',
+    2,
+    4,
+    7,
+  ),
+  value('Resize by a fraction', (b) => b.op('Resize', ['x', '', b.floats([1, 1, 1.3, 0.7])]), 'N', 2, 7, 10),
   ceil(6, 2, 3, 0),
   ceil(5, 2, 2, 1),
   ceil(7, 3, 2, 1),
@@ -159,6 +220,90 @@ describe('inferred shapes are those that onnxruntime computes', () => {
   it('and say nearly everything', () => {
     // What is left unknown are sizes that depend on a batch that is joined with another, or on nothing declared.
     expect(tally.known / tally.all).toBeGreaterThan(0.99);
+  });
+
+  it('for transposed windows of any geometry', async () => {
+    const axis = fc.record({
+      size: fc.integer({ min: 1, max: 6 }),
+      kernel: fc.integer({ min: 1, max: 4 }),
+      stride: fc.integer({ min: 1, max: 3 }),
+      dilation: fc.integer({ min: 1, max: 2 }),
+      before: fc.integer({ min: 0, max: 2 }),
+      after: fc.integer({ min: 0, max: 2 }),
+    });
+    const geometry = fc.record({
+      axes: fc.array(axis, { minLength: 1, maxLength: 3 }),
+      auto: fc.constantFrom('NOTSET', 'NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'),
+      group: fc.constantFrom(1, 2),
+    });
+    await fc.assert(
+      fc.asyncProperty(geometry, async ({ axes, auto, group }) => {
+        const all = (key: keyof (typeof axes)[0]) => axes.map((a) => a[key]);
+        const span = (a: (typeof axes)[0]) => a.dilation * (a.kernel - 1) + 1;
+        const pads = auto === 'NOTSET' ? [...all('before'), ...all('after')] : undefined;
+        fc.pre(axes.every((a) => (a.size - 1) * a.stride + span(a) > (pads ? a.before + a.after : 0)));
+        // onnxruntime refuses the negative padding that SAME comes to where strides leave gaps.
+        fc.pre(!auto.startsWith('SAME') || axes.every((a) => span(a) >= a.stride));
+        const weight = new Float32Array(2 * 2 * all('kernel').reduce((p, k) => p * k, 1));
+        await compare(
+          value(
+            'transposed window',
+            (b) =>
+              b.op('ConvTranspose', ['x', b.floats(weight, [2, 2, ...all('kernel')])], {
+                strides: all('stride'),
+                dilations: all('dilation'),
+                auto_pad: auto,
+                group,
+                ...(pads && { pads }),
+              }),
+            'N',
+            2,
+            ...all('size'),
+          ),
+          2,
+        );
+      }),
+      { numRuns: 100, seed: 7 },
+    );
+  });
+
+  it.each([1, 3])('for windows over %i axes', async (rank) => {
+    const size = [7, 5, 6].slice(0, rank);
+    const window = { kernel_shape: [3, 2, 3].slice(0, rank), strides: [2, 1, 2].slice(0, rank) };
+    const pads = [1, 0, 1].slice(0, rank);
+    for (const op of ['MaxPool', 'AveragePool', 'Conv'])
+      await compare(
+        value(
+          op,
+          (b) => {
+            const w = b.floats(new Float32Array(2 * window.kernel_shape.reduce((p, k) => p * k, 2)), [
+              2,
+              2,
+              ...window.kernel_shape,
+            ]);
+            return b.op(op, op === 'Conv' ? ['x', w] : ['x'], { ...window, pads: [...pads, ...pads] });
+          },
+          'N',
+          2,
+          ...size,
+        ),
+        2,
+      );
+  });
+
+  it('and a window keeps a size that is not known where it can', () => {
+    const b = new GraphBuilder();
+    b.input('x', 'float32', ['N', 2, 'H', null]);
+    const w = b.floats(new Float32Array(36), [2, 2, 3, 3]);
+    expect(b.shape(b.op('Conv', ['x', w], { pads: [1, 1, 1, 1] }))).toEqual(['N', 2, 'H', 'x_3']);
+    expect(b.shape(b.op('Conv', ['x', w], { auto_pad: 'SAME_UPPER' }))).toEqual(['N', 2, 'H', 'x_3']);
+    expect(b.shape(b.op('MaxPool', ['x'], { kernel_shape: [2, 2], strides: [2, 2] }))).toEqual([
+      'N',
+      2,
+      null,
+      null,
+    ]);
+    expect(b.shape(b.op('ConvTranspose', ['x', w], { output_shape: [9, 9] }))).toEqual(['N', 2, 9, 9]);
   });
 
   it('for windows of any geometry', async () => {

@@ -6,9 +6,9 @@ import { inspect } from '../../src/eval/index.ts';
 import { decodeNpz, encodeNpz, readModelFile } from '../../src/io/index.ts';
 
 const [modelPath, imagesPath, out] = process.argv.slice(2) as [string, string, string];
-const { card, graph } = inspect((await readModelFile(modelPath)).model);
+const { graph } = inspect((await readModelFile(modelPath)).model);
 const engine = onnxruntimeEngine();
-const executable = await engine.compile(logitsProgram(graph, card.logits));
+const executable = await engine.compile(logitsProgram(graph));
 const { logits } = await executable.run({ x: decodeNpz(readFileSync(imagesPath)).get('x')! });
 writeFileSync(out, encodeNpz({ logits: logits! }));
 await engine.close();

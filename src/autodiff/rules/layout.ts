@@ -1,15 +1,15 @@
 import {
+  dataTypeNumber,
   intOf,
   intsOf,
   isFloat,
-  type Node,
-  padsOf,
   resolveSlice,
   sliceOf,
   stringOf,
   type Value,
 } from '../../graph/index.ts';
-import { type Rule, refuse, type Tape } from '../tape.ts';
+import { spreadOut } from '../phases.ts';
+import { axisOf, fixedDims, oneOpen, type Rule, refuse } from '../tape.ts';
 
 /** Back to the shape of the input. What becomes a map again goes on in the blocked layout. */
 const backToInput: Rule = (t, node, [g]) => {
@@ -36,7 +36,7 @@ export const Transpose: Rule = (t, node, [g]) => {
 /** Each input gets its own part. */
 export const Concat: Rule = (t, node, [g]) => {
   const rank = t.shape(g!).length;
-  const axis = (intOf(node, 'axis', 0) + rank) % rank;
+  const axis = axisOf(node, rank, 0);
   let start = 0;
   return node.inputs.map((v, i) => {
     const size = t.shape(v)[axis];
@@ -61,8 +61,8 @@ export const Slice: Rule = (t, node, [g]) => {
     if (step < 0) value = t.b.flip(value, [axis]);
     const gap = count > 1 ? Math.abs(step) : 1;
     if (gap > 1) value = spreadOut(t, value, axis, gap);
-    const first = step > 0 ? from : from + (count - 1) * step;
-    const length = (count - 1) * gap + 1;
+    const first = count === 0 ? 0 : step > 0 ? from : from + (count - 1) * step;
+    const length = count === 0 ? 0 : (count - 1) * gap + 1;
     const rank = t.shape(x).length;
     const at = (n: number) => Array.from({ length: rank }, (_, i) => (i === axis ? n : 0));
     value = t.b.pad(value, at(first), at(size - first - length));
@@ -70,39 +70,60 @@ export const Slice: Rule = (t, node, [g]) => {
   return [value];
 };
 
-/** Puts gap − 1 zeros between the elements of an axis. */
-function spreadOut(t: Tape, value: Value, axis: number, gap: number): Value {
-  const shape = t.shape(value);
-  const count = shape[axis] as number;
-  const widened = t.b.op('Unsqueeze', [value, t.b.ints([axis + 1])]);
-  const zeros = new Array<number>(shape.length + 1).fill(0);
-  const padded = t.b.pad(
-    widened,
-    zeros,
-    zeros.map((_, i) => (i === axis + 1 ? gap - 1 : 0)),
+/** Each output's gradient in its place; zeros stand for outputs that do not matter. */
+export const Split: Rule = (t, node, gs) => {
+  const x = node.inputs[0]!;
+  const rank = t.shape(x).length;
+  const axis = axisOf(node, rank, 0);
+  const given = t.constant(node.inputs[1]);
+  const [total] = fixedDims(node, [t.shape(x)[axis]!]) as [number];
+  const equal = Math.ceil(total / (intOf(node, 'num_outputs', 0) || node.outputs.length));
+  const at = (n: number) => t.shape(x).map((_, i) => (i === axis ? n : 0));
+  const parts: Value[] = [];
+  let [end, covered] = [0, 0];
+  const sizes = node.outputs.map((_, i) =>
+    given ? Number(given.data[i]) : Math.min(equal, total - i * equal),
   );
-  const merged = shape.map((d, i) =>
-    i === axis ? count * gap : typeof d === 'number' ? d : i === 0 ? 0 : -1,
-  );
-  return t.b.slice(t.b.reshape(padded, merged), [{ axis, start: 0, end: (count - 1) * gap + 1 }]);
-}
-
-/** The part that was the input. */
-export const Pad: Rule = (t, node, [g]) => {
-  if (stringOf(node, 'mode', 'constant') !== 'constant')
-    throw refuse(node, `pads by "${stringOf(node, 'mode', '')}"`);
-  const { before, after } = padsOf(t.context(node));
-  const x = t.shape(node.inputs[0]!);
-  const inverse = [before.map((n) => -n), after.map((n) => -n)] as const;
-  const cuts = inverse[0].flatMap((b, axis) => {
-    const size = x[axis];
-    if (b === 0 && inverse[1][axis] === 0) return [];
-    if (typeof size !== 'number') throw refuse(node, 'pads a dynamic axis');
-    return b <= 0 && inverse[1][axis]! <= 0 ? [{ axis, start: -b, end: -b + size }] : [];
-  });
-  const grown = inverse.map((v) => v.map((n, axis) => (cuts.some((s) => s.axis === axis) ? 0 : n)));
-  return [t.b.pad(t.b.slice(g!, cuts), grown[0]!, grown[1]!)];
+  for (const [i, size] of sizes.entries()) {
+    const g = gs[i];
+    if (g) {
+      parts.push(t.b.pad(g, at(end - covered), at(0)));
+      covered = end + size;
+    }
+    end += size;
+  }
+  const last = parts.pop()!;
+  return [t.b.concat([...parts, t.b.pad(last, at(0), at(total - covered))], axis)];
 };
+
+/** Summed over the copies: `[r·d]` is `[r, d]`. */
+export const Tile: Rule = (t, node, [g]) => {
+  const shape = t.shape(node.inputs[0]!);
+  const repeats = t.constant(node.inputs[1]);
+  if (!repeats) throw refuse(node, 'is repeated as often as is computed while running', 'fold constants');
+  const apart = shape.flatMap((d, i) => (Number(repeats.data[i]) === 1 ? [d] : [Number(repeats.data[i]), d]));
+  if (apart.length === shape.length) return [g];
+  let place = 0;
+  const axes = shape.flatMap((_, i) => {
+    const at = place;
+    place += Number(repeats.data[i]) === 1 ? 1 : 2;
+    return place - at === 2 ? [at] : [];
+  });
+  return [t.sum(t.b.reshape(g!, oneOpen(node, apart)), axes, false)];
+};
+
+/** The same triangle. */
+export const Trilu: Rule = (t, node, [g]) => [
+  t.b.op('Trilu', [g!, ...node.inputs.slice(1)], { upper: intOf(node, 'upper', 1) }),
+];
+
+/** yᵢ = Σ over j ≤ i of xⱼ: dxⱼ = Σ over i ≥ j of gᵢ, the sum from the other end. */
+export const CumSum: Rule = (t, node, [g]) => [
+  t.b.op('CumSum', [g!, node.inputs[1]!], {
+    exclusive: intOf(node, 'exclusive', 0),
+    reverse: intOf(node, 'reverse', 0) ? 0 : 1,
+  }),
+];
 
 /** Summed over what it was repeated along. */
 export const Expand: Rule = (t, node, [g]) => [t.unbroadcast(g!, node.inputs[0]!)];
@@ -113,36 +134,14 @@ export const DepthToSpace: Rule = (t, node, [g]) => {
   const packed = t.b.op('SpaceToDepth', [g!], { blocksize });
   if (stringOf(node, 'mode', 'DCR') === 'DCR') return [packed];
   // CRD keeps the block index fastest: [b², C] → [C, b²]
-  const [, channels, h, w] = t.shape(node.inputs[0]!) as number[];
-  const split = t.b.reshape(packed, [0, blocksize ** 2, channels! / blocksize ** 2, h! * w!]);
-  return [t.b.reshape(t.b.transpose(split, [0, 2, 1, 3]), [0, channels!, h!, w!])];
+  const { channels, size } = t.sizes(node.inputs[0]!, node);
+  const [h, w] = size as [number, number];
+  const split = t.b.reshape(packed, [0, blocksize ** 2, channels / blocksize ** 2, h * w]);
+  return [t.b.reshape(t.b.transpose(split, [0, 2, 1, 3]), [0, channels, h, w])];
 };
 export const SpaceToDepth: Rule = (t, node, [g]) => [
   t.b.op('DepthToSpace', [g!], { blocksize: intOf(node, 'blocksize', 1), mode: 'DCR' }),
 ];
-
-/** Rows taken by a constant index: a product with the one-hot matrix of that index, transposed. */
-export const Gather: Rule = (t, node, [g]) => {
-  const [x, index] = node.inputs as [Value, Value];
-  const shape = t.shape(x);
-  const axis = (intOf(node, 'axis', 0) + shape.length) % shape.length;
-  const size = shape[axis];
-  const taken = t.constant(index);
-  if (!taken || typeof size !== 'number') throw refuse(node, 'takes rows by an index computed while running');
-  const picks = Array.from(taken.data as ArrayLike<number | bigint>, (v) => (Number(v) + size) % size);
-  const onehot = new Float32Array(size * picks.length);
-  for (const [column, row] of picks.entries()) onehot[row * picks.length + column] = 1;
-  // g: [before, picks, after]; bring the picks last, multiply, and put them back.
-  const flat = collapse(t, node, g!, axis, taken.shape.length, picks.length);
-  const spread = t.b.op('MatMul', [t.b.floats(onehot, [size, picks.length]), flat]);
-  return [t.b.reshapeLike(spread, x)];
-};
-
-function collapse(t: Tape, node: Node, g: Value, axis: number, rank: number, picks: number): Value {
-  const after = t.shape(g).slice(axis + rank);
-  if (after.some((d) => typeof d !== 'number')) throw refuse(node, 'has dynamic axes behind its own');
-  return t.b.reshape(g, [-1, picks, after.reduce<number>((p, d) => p * (d as number), 1)]);
-}
 
 /** The gradient passes as it is. */
 export const Identity: Rule = (_t, _node, [g]) => [g];
@@ -150,15 +149,14 @@ export const Identity: Rule = (_t, _node, [g]) => [g];
 /** An identity in inference. */
 export const Dropout: Rule = (t, node, [g]) => {
   const training = node.inputs[2];
-  if (training && t.constant(training)?.data[0] !== 0)
+  if (training && Number(t.constant(training)?.data[0] ?? 1) !== 0)
     throw refuse(node, 'is in training mode', 'export the model for inference');
   return [g];
 };
 
-/** Nothing flows back to integers or booleans (a mask, say); other float types are refused. */
+/** Nothing flows back to integers or booleans (a mask, say), nor through them: their true gradient is zero. */
 export const Cast: Rule = (t, node, [g]) => {
-  const types = [t.type(node.inputs[0]!).dtype, t.type(node.outputs[0]!).dtype];
-  if (types.some((d) => !isFloat(d))) return [undefined];
-  if (types.every((d) => d === 'float32')) return [g];
-  throw refuse(node, `casts ${types[0]} to ${types[1]}`, 'store the model in float32');
+  const [from, to] = [t.type(node.inputs[0]!).dtype, t.type(node.outputs[0]!).dtype];
+  if (!isFloat(from) || !isFloat(to)) return [undefined];
+  return [from === to ? g : t.b.op('Cast', [g!], { to: dataTypeNumber(from) })];
 };

@@ -1,11 +1,11 @@
-import { floatOf, intOf, stringOf, type Value } from '../../graph/index.ts';
-import { type Rule, refuse, type Tape } from '../tape.ts';
+import { floatOf, intOf, type Value } from '../../graph/index.ts';
+import type { Rule, Tape } from '../tape.ts';
 
 /** y = α·A′B′ + β·C with A′ = A or Aᵀ: dA′ = α·g·B′ᵀ, dB′ = α·A′ᵀ·g, dC = β·g summed to C's shape. */
 export const Gemm: Rule = (t, node, [g]) => {
   const [a, b, c] = node.inputs as [Value, Value, Value];
-  const transA = intOf(node, 'transA', 0);
-  const transB = intOf(node, 'transB', 0);
+  const transA = intOf(node, 'transA', 0) ? 1 : 0;
+  const transB = intOf(node, 'transB', 0) ? 1 : 0;
   const alpha = { type: 'float', value: floatOf(node, 'alpha', 1) } as const;
   const product = (x: Value, y: Value, tx: number, ty: number) =>
     t.b.op('Gemm', [x, y], { transA: tx, transB: ty, alpha });
@@ -23,40 +23,28 @@ const lastTwoSwapped = (t: Tape, v: Value): Value => {
   return t.b.transpose(v, [...perm.slice(0, -2), rank - 1, rank - 2]);
 };
 
-/** y = AB: dA = g·Bᵀ, dB = Aᵀ·g, batch axes summed where they were broadcast. */
+/** y = AB: dA = g·Bᵀ, dB = Aᵀ·g, batch axes summed where they were broadcast. A vector is a row, or a column. */
 export const MatMul: Rule = (t, node, [g]) => {
-  const [a, b] = node.inputs as [Value, Value];
-  const ranks = [a, b].map((v) => t.shape(v).length);
-  if (ranks.includes(1)) throw refuse(node, 'multiplies a vector', 'write it with matrices');
+  const [left, right] = node.inputs as [Value, Value];
+  const vectors = [left, right].map((v) => t.shape(v).length === 1);
+  const raise = (v: Value, axis: number, when: boolean) =>
+    when ? t.b.op('Unsqueeze', [v, t.b.ints([axis])]) : v;
+  const a = raise(left, 0, vectors[0]!);
+  const b = raise(right, 1, vectors[1]!);
+  const error = raise(raise(g!, -1, vectors[1]!), -2, vectors[0]!);
   return t.each(
     node,
-    () => t.unbroadcast(t.b.op('MatMul', [g!, lastTwoSwapped(t, b)]), a),
-    () => {
-      if (ranks[1] !== 2 || ranks[0] === 2)
-        return t.unbroadcast(t.b.op('MatMul', [lastTwoSwapped(t, a), g!]), b);
-      // One product over all leading axes, instead of many and a sum.
-      const [k, n] = t.shape(b) as number[];
-      return t.b.op('Gemm', [t.b.reshape(a, [-1, k!]), t.b.reshape(g!, [-1, n!])], { transA: 1 });
-    },
+    () => t.b.reshapeLike(t.unbroadcast(t.b.op('MatMul', [error, lastTwoSwapped(t, b)]), a), left),
+    () => t.b.reshapeLike(productOver(t, a, b, error), right),
   );
 };
 
-/** ℓ = −log softmax(z)_y per sample: dz = g·(softmax(z) − onehot(y)), in one piece for its accuracy. */
-export const SoftmaxCrossEntropyLoss: Rule = (t, node, [g, gLogProbabilities]) => {
-  const [scores, labels, weights] = node.inputs as [Value, Value, Value?];
-  const classes = t.shape(scores)[1];
-  if (gLogProbabilities) throw refuse(node, 'has its second output used', 'use LogSoftmax for it');
-  if (
-    stringOf(node, 'reduction', 'mean') !== 'none' ||
-    weights ||
-    t.shape(scores).length !== 2 ||
-    typeof classes !== 'number'
-  )
-    throw refuse(node, 'is reduced, weighted or spatial', 'use one loss per sample, reduction "none"');
-  if (node.attributes.has('ignore_index')) throw refuse(node, 'has ignore_index');
-  return t.each(node, () => {
-    const onehot = t.b.op('OneHot', [labels, t.b.ints([classes]), t.b.floats([0, 1])], { axis: 1 });
-    const error = t.b.op('Sub', [t.b.op('Softmax', [scores], { axis: 1 }), onehot]);
-    return t.mul(error, t.b.op('Unsqueeze', [g!, t.b.ints([1])]));
-  });
-};
+/** Aᵀ·g as B is shaped. */
+function productOver(t: Tape, a: Value, b: Value, g: Value): Value {
+  const [k, n] = t.shape(b);
+  const flat = t.shape(b).length === 2 && t.shape(a).length > 2;
+  if (!flat || typeof k !== 'number' || typeof n !== 'number')
+    return t.unbroadcast(t.b.op('MatMul', [lastTwoSwapped(t, a), g]), b);
+  // One product over all leading axes, instead of many and a sum.
+  return t.b.op('Gemm', [t.b.reshape(a, [-1, k]), t.b.reshape(g, [-1, n])], { transA: 1 });
+}

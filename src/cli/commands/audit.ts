@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { TouchstoneError } from '../../errors.ts';
-import type { Norm } from '../../eval/index.ts';
+import { type Norm, parsePreprocessing } from '../../eval/index.ts';
 import { commandLine, commonArgs, contextOf } from '../common.ts';
 import { parseCount, parseList, parseRadius, parseShare } from '../numbers.ts';
 
@@ -36,6 +36,11 @@ export const command = defineCommand({
       description: 'the output that classifies (default: the first)',
       valueHint: 'NAME',
     },
+    preprocess: {
+      type: 'string',
+      description: 'what the model wants done to pixels in [0, 1]: imagenet, 0..255, mean=…/std=…',
+      valueHint: 'P',
+    },
     out: {
       type: 'string',
       description: 'folder for result.json, report.html, adversarial.npz',
@@ -69,6 +74,7 @@ export const command = defineCommand({
       parameters,
       ...(limit === undefined ? {} : { limit }),
       ...(args.output === undefined ? {} : { output: args.output }),
+      ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
       ...(args.out === undefined ? {} : { out: args.out }),
       seed: context.seed,
       engine: await context.engine(),

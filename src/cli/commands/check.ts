@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { table } from 'table';
+import { parsePreprocessing } from '../../eval/index.ts';
 import { formatShape } from '../../graph/index.ts';
 import type { CheckReport } from '../../runs/check-run.ts';
 import { commonArgs, contextOf } from '../common.ts';
@@ -15,6 +16,11 @@ export const command = defineCommand({
       description: 'the output that classifies (default: the first)',
       valueHint: 'NAME',
     },
+    preprocess: {
+      type: 'string',
+      description: 'what the model wants done to pixels in [0, 1]: imagenet, 0..255, mean=…/std=…',
+      valueHint: 'P',
+    },
     ...commonArgs,
   },
   async run({ args }) {
@@ -24,6 +30,7 @@ export const command = defineCommand({
       model: args.model,
       ...(args.data === undefined ? {} : { data: args.data }),
       ...(args.output === undefined ? {} : { output: args.output }),
+      ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
       seed: context.seed,
       engine: await context.engine(),
     });
@@ -36,21 +43,45 @@ export const command = defineCommand({
 
 const COLOURS = { pass: pc.green, warn: pc.yellow, fail: pc.red } as const;
 
-function cardTable({ path, sha256, bytes, card, accuracy, findings }: CheckReport): string {
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** The first few of a list, and how many more there are. */
+const few = (list: readonly string[], most = 6): string =>
+  list.length > most ? `${list.slice(0, most).join(', ')} and ${list.length - most} more` : list.join(', ');
+
+function cardTable(report: CheckReport): string {
+  const { path, sha256, bytes, card, accuracy, wrongRange, findings } = report;
+  const { input, output } = card;
+  const trained = card.trainable.map(({ name, shape }) => `${name} [${shape.join('×')}]`);
   const rows: [string, string][] = [
     ['model', path],
     ['sha256', sha256],
     ['size', `${(bytes / 1e6).toFixed(2)} MB, ${card.parameters.toLocaleString('en')} parameters`],
     ['producer', `${card.producer}, operator set ${card.opset}, IR ${card.irVersion}`],
-    ['input', `${card.input.name} ${formatShape(card.input.shape)} ${card.input.dtype}`],
+    ['input', `${input.name} ${formatShape(input.shape)} ${input.dtype}, ${input.layout}`],
     [
       'output',
-      `${card.output.name} ${formatShape(card.output.shape)}, ${card.outputKind}, ${card.classes} classes`,
+      `${output.name} ${formatShape(output.shape)}, ${card.outputKind}, ${card.classes || '?'} classes`,
     ],
     ['operators', card.operators.map(([op, n]) => `${op} ×${n}`).join(', ')],
+    ['trainable', `${trained.length} tensors: ${few(trained, 4)}`],
   ];
-  if (accuracy !== null) rows.push(['accuracy', `${(100 * accuracy).toFixed(1)} % of the first images`]);
-  if (card.unsupported.length > 0) rows.push(['no gradient through', card.unsupported.join(', ')]);
+  if (card.outputs.length > 1)
+    rows.push(['other outputs', few(card.outputs.filter((o) => o !== output.name))]);
+  if (accuracy !== null) rows.push(['accuracy', `${percent(accuracy)} of the first images`]);
+  if (wrongRange)
+    rows.push([
+      pc.red('range'),
+      `${percent(wrongRange.accuracy)} with --preprocess ${wrongRange.preprocessing}: the model seems to expect that`,
+    ]);
+  if (card.unsupported.length > 0) rows.push([pc.red('no gradient'), few(card.unsupported)]);
+  if (card.zeroGradients.length > 0)
+    rows.push([pc.yellow('zero gradient'), `the true gradient is zero through ${few(card.zeroGradients)}`]);
+  if (card.tellsPaths > 0)
+    rows.push([
+      pc.yellow('privacy'),
+      `${card.tellsPaths} nodes carry file paths of the machine it was made on`,
+    ]);
   for (const f of findings) rows.push([COLOURS[f.verdict](f.verdict), `${f.title}: ${f.message}`]);
   return table(rows, { columns: { 1: { width: 80, wrapWord: true } } });
 }

@@ -28,5 +28,6 @@ export const commands = {
     () => import('./check.ts'),
   ),
   gradient: entry('write the gradient graph of a classifier as ONNX', () => import('./gradient.ts')),
+  bench: entry('time engines or attacks on this machine, beside their peers', () => import('./bench.ts')),
   data: entry('list and verify data sets', () => import('./data.ts')),
 } as const satisfies Record<string, Entry>;

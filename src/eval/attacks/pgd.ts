@@ -1,4 +1,4 @@
-import type { LossName } from '../../losses/index.ts';
+import type { LabelLoss } from '../../losses/index.ts';
 import { ascentStep } from '../ascent.ts';
 import { randomStart } from '../threat.ts';
 import { type AttackInput, type AttackOutput, type AttackSpec, Survivors } from './attack.ts';
@@ -12,7 +12,7 @@ import { type AttackInput, type AttackOutput, type AttackSpec, Survivors } from 
  * Cost per sample and restart: `steps` forward and backward passes and one more forward, fewer where it breaks.
  */
 async function projectedGradient(
-  loss: LossName,
+  loss: LabelLoss,
   { classifier, x, y, threat, key, onProgress }: AttackInput,
   { steps, stepSize, restarts }: { steps: number; stepSize: number; restarts: number },
 ): Promise<AttackOutput> {

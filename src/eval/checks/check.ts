@@ -2,7 +2,7 @@ import type { Key } from '../../random/index.ts';
 import type { AttackName } from '../attacks/index.ts';
 import type { Classifier } from '../classifier.ts';
 import type { Images } from '../images.ts';
-import type { ModelCard } from '../inspect.ts';
+import type { ModelCard } from '../subject/index.ts';
 import type { Oracle } from '../verifier.ts';
 
 export type Verdict = 'pass' | 'warn' | 'fail';

@@ -6,9 +6,13 @@ import { valueNames } from './rename.ts';
 /**
  * Folds BatchNormalization in inference mode into the convolution or Gemm before it, where that one's output goes
  * nowhere else: W′ = W·s, b′ = (b − μ)·s + β, with s = γ/√(σ² + ε), computed in float64 and rounded once.
+ *
+ * @param options.live initializers that are to be trained: what takes one of them stays as it is
  */
-export function foldBatchNorm(graph: Graph): Graph {
+export function foldBatchNorm(graph: Graph, options: { readonly live?: ReadonlySet<string> } = {}): Graph {
   const initializers = new Map(graph.initializers);
+  const constant = (name: string | undefined) =>
+    name && !options.live?.has(name) ? asFloat32(initializers.get(name)) : undefined;
   const uses = new Map<string, number>();
   for (const n of graph.nodes) for (const i of n.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
   for (const o of graph.outputs) uses.set(o.name, (uses.get(o.name) ?? 0) + 1);
@@ -26,9 +30,9 @@ export function foldBatchNorm(graph: Graph): Graph {
     if (bn.op !== 'BatchNormalization' || bn.domain !== '' || intOf(bn, 'training_mode', 0) === 1) continue;
     const layer = producers.get(bn.inputs[0]!);
     if (!layer || uses.get(bn.inputs[0]!) !== 1 || replaced.has(layer) || !foldable(layer)) continue;
-    const vectors = bn.inputs.slice(1, 5).map((v) => asFloat32(initializers.get(v))?.data);
-    const weight = asFloat32(initializers.get(layer.inputs[1]!));
-    const bias = layer.inputs[2] ? asFloat32(initializers.get(layer.inputs[2])) : undefined;
+    const vectors = bn.inputs.slice(1, 5).map((v) => constant(v)?.data);
+    const weight = constant(layer.inputs[1]);
+    const bias = layer.inputs[2] ? constant(layer.inputs[2]) : undefined;
     if (!weight || vectors.some((v) => !v) || (layer.inputs[2] && !bias)) continue;
     const [gamma, beta, mean, variance] = vectors as Float32Array[];
     // Gemm broadcasts its C, which is a bias only where it has one element per output.

@@ -1,25 +1,5 @@
 import type { Graph } from '../ir.ts';
 
-/** Float initializers that training changes: those named so, or all of them but BatchNormalization's statistics. */
-export function parameterNames(graph: Graph): string[] {
-  const statistics = new Set(
-    graph.nodes.flatMap((n) => (n.op === 'BatchNormalization' ? n.inputs.slice(3, 5) : [])),
-  );
-  const weighted = new Set(
-    graph.nodes.flatMap((n) =>
-      /^(Conv|ConvTranspose|Gemm|MatMul|BatchNormalization)$/.test(n.op) ? n.inputs.slice(1) : [],
-    ),
-  );
-  // A bias may be added by a node of its own (MatMul + Add).
-  const added = new Set(graph.nodes.flatMap((n) => (n.op === 'Add' ? n.inputs : [])));
-  return [...graph.initializers]
-    .filter(
-      ([name, t]) =>
-        t.dtype === 'float32' && (weighted.has(name) || added.has(name)) && !statistics.has(name),
-    )
-    .map(([name]) => name);
-}
-
 /** The running means and variances of BatchNormalization. */
 export const statisticNames = (graph: Graph): string[] => [
   ...new Set(graph.nodes.flatMap((n) => (n.op === 'BatchNormalization' ? n.inputs.slice(3, 5) : []))),

@@ -1,4 +1,5 @@
 import type { Attribute, Graph, Node } from '../ir.ts';
+import { subgraphsOf } from '../proto/attribute.ts';
 
 /** Renames values throughout a graph, its subgraphs included. */
 export function rename(graph: Graph, names: ReadonlyMap<string, string>): Graph {
@@ -31,5 +32,15 @@ export function valueNames(graph: Graph): Set<string> {
   const names = new Set<string>(graph.initializers.keys());
   for (const { name } of [...graph.inputs, ...graph.outputs]) names.add(name);
   for (const node of graph.nodes) for (const v of [...node.inputs, ...node.outputs]) names.add(v);
+  return names;
+}
+
+/** The same, with the names of all graphs inside it; node names, too, as made-up nodes are named after their outputs. */
+export function deepNames(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const name of valueNames(graph)) names.add(name);
+  for (const node of graph.nodes) {
+    names.add(node.name);
+    for (const a of node.attributes.values()) for (const g of subgraphsOf(a)) deepNames(g, names);
+  }
   return names;
 }

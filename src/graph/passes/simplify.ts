@@ -1,5 +1,7 @@
 import { intOf } from '../attributes.ts';
 import type { Graph, Node } from '../ir.ts';
+import { subgraphsOf } from '../proto/attribute.ts';
+import { freeNames } from '../proto/order.ts';
 import { rename } from './rename.ts';
 
 /**
@@ -26,4 +28,19 @@ function isNoOp(n: Node, used: ReadonlySet<string>): boolean {
   return (
     n.op === 'Dropout' && !n.inputs[2] && intOf(n, 'training_mode', 0) === 0 && !(mask && used.has(mask))
   );
+}
+
+/** Drops nodes that no output needs, and the initializers that no node takes. */
+export function withoutUnused(graph: Graph): Graph {
+  const needed = new Set(graph.outputs.map((o) => o.name));
+  const nodes: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((o) => o !== '' && needed.has(o))) continue;
+    nodes.push(node);
+    for (const i of node.inputs) needed.add(i);
+    for (const a of node.attributes.values())
+      for (const g of subgraphsOf(a)) for (const name of freeNames(g)) needed.add(name);
+  }
+  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
+  return { ...graph, nodes: nodes.reverse(), initializers };
 }

@@ -1,5 +1,5 @@
 import { type AttributeValue, float, type GraphBuilder, type Value } from '../../../src/graph/index.ts';
-import { any, apart, type Case, frozen, positive, type Spec } from '../check.ts';
+import { among, any, apart, between, type Case, frozen, positive, type Spec } from '../check.ts';
 
 const unary = (
   op: string,
@@ -9,12 +9,20 @@ const unary = (
 ): Case => ({ name, inputs: { x }, y: (b) => b.op(op, ['x'], attributes) });
 
 /** The second value is tested as a constant and as an input. */
-const binary = (op: string, a: Spec, w: Spec, note = ''): Case => ({
+const binary = (
+  op: string,
+  a: Spec,
+  w: Spec,
+  note = '',
+  attributes: Readonly<Record<string, AttributeValue>> = {},
+): Case => ({
   name: `${op}${note} [${a.shape}] [${w.shape}]`,
   inputs: { a },
   weights: { w },
-  y: (b) => b.op(op, ['a', 'w']),
+  y: (b) => b.op(op, ['a', 'w'], attributes),
 });
+
+const shifted = (shift: number, ...shape: readonly (number | 'N')[]): Spec => ({ ...apart(...shape), shift });
 
 const both = (name: string, inputs: Record<string, Spec>, y: (b: GraphBuilder) => Value): Case => ({
   name,
@@ -39,6 +47,41 @@ export const elementwise: readonly Case[] = [
   // Kinks at ±1 and ±2.5: inputs are odd multiples of 0.05 (0.15 … 2.55), and a step moves them by at most 0.005.
   unary('HardSigmoid', apart('N', 12), { alpha: float(0.5), beta: float(0.5) }),
   unary('HardSigmoid', apart('N', 60), {}, 'HardSigmoid by default'),
+  unary('Asin', between(-0.8, 0.8, 'N', 5)),
+  unary('Acos', between(-0.8, 0.8, 'N', 5)),
+  unary('Atan', any('N', 5)),
+  unary('Asinh', any('N', 5)),
+  unary('Acosh', between(1.5, 3, 'N', 5)),
+  unary('Atanh', between(-0.7, 0.7, 'N', 5)),
+  ...['Sin', 'Cos', 'Tan', 'Sinh', 'Cosh', 'Erf', 'Softplus', 'Gelu'].map((op) => unary(op, any('N', 5))),
+  unary('Gelu', any('N', 5), { approximate: 'tanh' }, 'Gelu by tanh'),
+  unary('Elu', apart('N', 5)),
+  unary('Elu', apart('N', 5), { alpha: float(0.4) }, 'Elu 0.4'),
+  unary('Selu', apart('N', 5)),
+  binary('PRelu', apart('N', 3, 4), any(3, 1)),
+  binary('PRelu', apart('N', 3, 4), any(1)),
+  // Multiples of 0.1 and odd multiples of 0.05 never meet, and a step moves them by 0.025 at most.
+  binary('Mod', apart('N', 6), among([0.7, 1.1], 6), '', { fmod: 1 }),
+  ...['Max', 'Min'].map((op) =>
+    both(`${op} of three`, { a: apart('N', 3), c: shifted(0.03, 3), e: shifted(0.06, 'N', 1) }, (b) =>
+      b.op(op, ['a', 'c', 'e']),
+    ),
+  ),
+  both('Max with a constant', { a: apart('N', 7) }, (b) => b.op('Max', ['a', b.scalar(0.1)])),
+  both('Max of one', { a: apart('N', 7) }, (b) => b.op('Max', ['a'])),
+  binary('Pow', positive('N', 3), any(3), ' by a value'),
+  both('Pow 0', { x: any('N', 5) }, (b) => b.op('Mul', ['x', b.op('Pow', ['x', b.scalar(0)])])),
+  {
+    name: 'Clip by bounds that are differentiated',
+    inputs: { x: apart('N', 10) },
+    weights: { low: shifted(-0.25), high: shifted(0.35) },
+    y: (b) => b.op('Clip', ['x', 'low', 'high']),
+  },
+  // Straight-through: as the identity.
+  ...['Ceil', 'Floor', 'Round'].map(
+    (op): Case => ({ ...unary(op, any('N', 5)), truth: (b) => b.op('Identity', ['x']) }),
+  ),
+
   both('Clip', { x: apart('N', 30) }, (b) => b.op('Clip', ['x', b.scalar(-0.5), b.scalar(0.6)])),
   both('Clip from below', { x: apart('N', 30) }, (b) => b.op('Clip', ['x', b.scalar(-0.2)])),
   both('Clip from above', { x: apart('N', 30) }, (b) => b.op('Clip', ['x', '', b.scalar(0.2)])),

@@ -1,6 +1,5 @@
 import { type AttributeValue, float } from '../../../src/graph/index.ts';
-import { losses } from '../../../src/losses/index.ts';
-import { any, apart, type Case, frozen, labels, positive, type Spec } from '../check.ts';
+import { any, apart, type Case, frozen, labels, lossOf, positive, type Spec } from '../check.ts';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -69,6 +68,27 @@ export const linear: readonly Case[] = [
   matmul(any('N', 1, 5, 4), any(2, 4, 3)),
   matmul(any(5, 4), any(2, 4, 3)),
   matmul(any(1, 5, 4), any(3, 4, 2)),
+  matmul(any('N', 4), any(4)),
+  matmul(any('N', 2, 4), any(4)),
+  matmul(any(4), any(4, 3)),
+  matmul(any(4), any(2, 4, 3)),
+  matmul(any(4), any(4)),
+  ...(
+    [
+      ['bij,bjk->bik', any('N', 2, 3), any(1, 3, 2)],
+      ['bij,kj->bik', any('N', 2, 3), any(4, 3)],
+      ['bij,kj', any('N', 2, 3), any(4, 3)],
+      ['bij,i->b', any('N', 2, 3), any(2)],
+      ['b...j,jk->b...k', any('N', 2, 2, 3), any(3, 4)],
+    ] as const
+  ).map(
+    ([equation, a, w]): Case => ({
+      name: `Einsum ${equation}`,
+      inputs: { a },
+      weights: { w },
+      y: (b) => b.op('Einsum', ['a', 'w'], { equation }),
+    }),
+  ),
   {
     name: 'MatMul of two batched inputs',
     inputs: { a: any('N', 2, 3), c: any('N', 3, 4) },
@@ -86,6 +106,10 @@ export const linear: readonly Case[] = [
     ]),
   ),
   ...[1, 0].flatMap((keepdims) => [
+    reduce('ReduceL2', [1, 2], keepdims, any('N', 3, 4)),
+    reduce('ReduceLogSumExp', [-1], keepdims, any('N', 3, 4)),
+    reduce('ReduceProd', [1], keepdims, any('N', 3, 4)),
+    reduce('ReduceMin', [2], keepdims, apart('N', 3, 4)),
     reduce('ReduceMax', [1], keepdims, apart('N', 3, 4)),
     reduce('ReduceMax', [2, 3], keepdims, apart('N', 2, 3, 4)),
     reduce('ReduceMax', [0], keepdims, apart('N', 4)),
@@ -112,18 +136,48 @@ export const linear: readonly Case[] = [
   {
     name: 'SoftmaxCrossEntropyLoss',
     inputs: { z: any('N', 5), t: labels(5, 'N') },
-    y: (b) => losses.ce(b, 'z', 't'),
+    y: (b) => lossOf(b, 'ce', 'z', 't'),
   },
   {
     name: 'SoftmaxCrossEntropyLoss, weighted behind',
     inputs: { z: any('N', 5), t: labels(5, 'N') },
-    y: (b) => b.op('Exp', [losses.ce(b, 'z', 't')]),
+    y: (b) => b.op('Exp', [lossOf(b, 'ce', 'z', 't')]),
   },
   // The best of the others is 0.1 ahead of the next.
   {
     name: 'margin',
     inputs: { z: apart('N', 5), t: labels(5, 'N') },
-    y: (b) => losses.margin(b, 'z', 't'),
+    y: (b) => lossOf(b, 'margin', 'z', 't'),
+  },
+
+  ...(['mean', 'sum', 'none'] as const).map(
+    (reduction): Case => ({
+      name: `SoftmaxCrossEntropyLoss of pixels, ${reduction}, weighted, one class ignored`,
+      inputs: { z: any('N', 5, 3), t: labels(5, 'N', 3) },
+      y: (b) =>
+        b.op('SoftmaxCrossEntropyLoss', ['z', 't', b.floats([1, 0.5, 2, 1, 3])], {
+          reduction,
+          ignore_index: 2,
+        }),
+    }),
+  ),
+  {
+    name: 'LayerNormalization',
+    inputs: { x: any('N', 2, 5) },
+    weights: { gamma: any(5), beta: any(5) },
+    y: (b) => b.op('LayerNormalization', ['x', 'gamma', 'beta'], { epsilon: float(0.1) }),
+  },
+  {
+    name: 'LayerNormalization from axis 1, without a bias',
+    inputs: { x: any('N', 2, 5) },
+    weights: { gamma: any(2, 5) },
+    y: (b) => b.op('LayerNormalization', ['x', 'gamma'], { axis: 1, epsilon: float(0.1) }),
+  },
+  {
+    name: 'InstanceNormalization',
+    inputs: { x: any('N', 3, 4, 2) },
+    weights: { gamma: any(3), beta: any(3) },
+    y: (b) => b.op('InstanceNormalization', ['x', 'gamma', 'beta'], { epsilon: float(0.1) }),
   },
 
   norm('in inference', any('N', 3, 4, 2), false),
