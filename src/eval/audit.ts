@@ -3,6 +3,7 @@ import { type AttackName, type AttackParameters, attacks } from './attacks/index
 import { checks, type Evidence, type Finding } from './checks/index.ts';
 import type { Classifier } from './classifier.ts';
 import { gather, gatherLabels, type Images, imageSize } from './images.ts';
+import type { Reference } from './reference.ts';
 import type { ModelCard } from './subject/index.ts';
 import type { Threat } from './threat.ts';
 import { type Oracle, predictAll, type Verification, verify } from './verifier.ts';
@@ -27,6 +28,10 @@ export interface AuditOptions {
   readonly key: Key;
   /** Largest batch the model takes. */
   readonly maxBatch?: number;
+  /** The batch size that the model was exported with, where it was fixed. */
+  readonly fixedBatch?: number;
+  /** The model in float64, for a check of its gradient. */
+  readonly reference?: Reference;
   readonly onProgress?: (stage: string, fraction: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -187,6 +192,8 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
     broken,
     sweep,
     maxBatch,
+    ...(options.fixedBatch === undefined ? {} : { fixedBatch: options.fixedBatch }),
+    ...(options.reference ? { reference: options.reference } : {}),
   };
   onProgress?.('checks', 0);
   const findings = await runChecks(evidence);

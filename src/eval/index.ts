@@ -8,6 +8,7 @@ export * from './classifier.ts';
 export { type EngineClassifierOptions, engineClassifier } from './engine-classifier.ts';
 export * from './images.ts';
 export * from './preprocessing.ts';
+export { type Reference, referenceOf } from './reference.ts';
 export * from './subject/index.ts';
 export { ascend, forEachImage, type Norm, project, randomStart, type Threat } from './threat.ts';
 export { type Oracle, padded, predictAll, type Verification, verify } from './verifier.ts';

@@ -16,6 +16,7 @@ import {
   type Preprocessing,
   predictAll,
   predictions,
+  referenceOf,
   type Threat,
 } from '../eval/index.ts';
 import { int64, type Model } from '../graph/index.ts';
@@ -96,6 +97,8 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
       ...(options.parameters ? { parameters: options.parameters } : {}),
       key: key(options.seed),
       maxBatch,
+      reference: referenceOf(subject.graph),
+      ...(fixedBatch === undefined ? {} : { fixedBatch }),
       ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
     });

@@ -1,6 +1,5 @@
 import { batch, checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { TouchstoneError } from '../errors.ts';
 import {
   assertFits,
   engineClassifier,
@@ -11,6 +10,7 @@ import {
   type PreprocessingName,
   predictAll,
   preprocessings,
+  referenceOf,
   runChecks,
 } from '../eval/index.ts';
 import { key, uniform } from '../random/index.ts';
@@ -21,6 +21,8 @@ export interface CheckRunOptions {
   /** Real images to check with; without, uniform noise with the model's own predictions as labels. */
   readonly data?: string;
   readonly output?: string;
+  /** Shape of one image, [C, H, W], for a model that leaves it open, where there is no data. */
+  readonly image?: readonly number[];
   /** What the model wants done to pixels in [0, 1] first. @default nothing */
   readonly preprocessing?: Preprocessing;
   readonly seed: number;
@@ -60,7 +62,8 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
   const { model: path, engine } = options;
   const output = options.output === undefined ? {} : { output: options.output };
   const data = options.data ? await loadData(options.data, 'test') : undefined;
-  const image = data ? { image: data.shape } : {};
+  const shape = data?.shape ?? options.image;
+  const image = shape ? { image: shape } : {};
   const { file, card: described } = await describeFile(path, { ...output, ...image });
   const about = { path, sha256: file.sha256, bytes: file.bytes };
   if (described.unsupported.length > 0)
@@ -93,6 +96,8 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       broken: new Map(),
       sweep: [],
       maxBatch,
+      reference: referenceOf(subject.graph),
+      ...(fixedBatch === undefined ? {} : { fixedBatch }),
     });
     const guesses = data ? await guessRange(opened, data, maxBatch) : [];
     const [best] = guesses;
@@ -124,19 +129,13 @@ async function correctImages(
 
 /** Uniform noise, and what the model makes of it. */
 async function noiseImages(
-  { subject: { card }, oracle }: OpenModel,
+  { subject: { graph }, oracle }: OpenModel,
   seed: number,
   maxBatch: number,
 ): Promise<{ x: Images; y: Int32Array }> {
-  const sizes = card.input.image;
-  if (!sizes.every((d): d is number => typeof d === 'number'))
-    throw new TouchstoneError(
-      'E_UNSUPPORTED',
-      'an input without fixed channels and size',
-      '[N, C, H, W] with numbers',
-      'give images with --data',
-    );
-  const shape = [IMAGES, ...sizes];
+  const { type } = graph.inputs[0]!;
+  const sizes = type?.kind === 'tensor' ? (type.shape ?? []).slice(1) : [];
+  const shape = [IMAGES, ...(sizes as readonly number[])];
   const size = shape.reduce((a, b) => a * b, 1);
   const x = { data: uniform(key(seed).fold('noise images'), size, 0, 1), shape };
   return { x, y: await predictAll(oracle, x.data, x.shape, maxBatch) };

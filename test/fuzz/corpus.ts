@@ -1,9 +1,50 @@
-import { type Graph, GraphBuilder, toModel, type Value, writeModel } from '../../src/graph/index.ts';
+import {
+  type Attribute,
+  type Graph,
+  GraphBuilder,
+  int64,
+  type Model,
+  toModel,
+  type Value,
+  writeModel,
+} from '../../src/graph/index.ts';
 import { type Key, key, normal } from '../../src/random/index.ts';
+import { floats, graph, model, node, value } from '../graph/proto-models.ts';
 
 /** Small classifiers of different kinds, as files: what damaged files are made from. */
 export function builtCorpus(): Uint8Array[] {
-  return Object.entries(NETS).map(([name, net]) => writeModel(toModel(built(name, net))));
+  return [...Object.entries(NETS).map(([name, net]) => toModel(built(name, net))), recurrent].map(writeModel);
+}
+
+/** An operator that is rewritten, a branch whose condition is constant, and an older set. */
+const recurrent: Model = model(
+  {
+    ...graph(
+      [
+        node('If', ['yes'], ['images'], { then_branch: branch('Relu'), else_branch: branch('Neg') }),
+        node('Reshape', ['images', 'rows'], ['flat']),
+        node('GRU', ['flat', 'w', 'r'], ['', 'last'], { hidden_size: { type: 'int', value: 3 } }),
+        node('Squeeze', ['last'], ['h'], { axes: { type: 'ints', value: [0] } }),
+        node('MatMul', ['h', 'v'], ['scores']),
+        node('Softmax', ['scores'], ['y']),
+      ],
+      {
+        yes: { dtype: 'bool', shape: [], data: Uint8Array.of(1) },
+        rows: int64([24, -1, 8]),
+        w: floats([1, 9, 8]),
+        r: floats([1, 9, 3]),
+        v: floats([3, 5]),
+      },
+    ),
+    inputs: [value('x', ['N', 3, 8, 8])],
+    outputs: [value('y', ['N', 5])],
+  },
+  { '': 12 },
+);
+
+function branch(op: string): Attribute {
+  const inner = graph([node(op, ['x'], ['b'])], {}, [], ['b']);
+  return { type: 'graph', value: inner };
 }
 
 type Net = (b: GraphBuilder, x: Value, weight: (...shape: number[]) => Value) => Value;
@@ -59,5 +100,23 @@ const NETS: Readonly<Record<string, Net>> = {
       b.op('DepthToSpace', [b.op('Concat', [h, h], { axis: 1 })], { blocksize: 2 }),
     ]);
     return b.op('Softmax', [dense(b, g, w(1, 5))]);
+  },
+  quantised: (b, x, w) => {
+    const [scale, zero] = [b.scalar(0.05), b.constant({ dtype: 'int8', shape: [], data: Int8Array.of(3) })];
+    const quantise = (v: Value) =>
+      b.op('DequantizeLinear', [b.op('QuantizeLinear', [v, scale, zero]), scale, zero]);
+    const h = b.op('Conv', [quantise(x), quantise(w(4, 3, 3, 3))], { ...same, group: 1 });
+    return dense(b, b.op('Round', [b.op('PRelu', [quantise(h), w(4, 1, 1)])]), w(256, 5));
+  },
+  indexed: (b, x, w) => {
+    const flat = b.reshape(x, [0, 192]);
+    const [top, at] = b.ops('TopK', [flat, b.ints([16])], { axis: 1 }, 2);
+    const taken = b.op('GatherElements', [b.op('CumSum', [flat, b.ints([1])]), at!], { axis: 1 });
+    const some = b.op(
+      'Gather',
+      [b.op('Where', [b.op('Greater', [top!, taken]), top!, taken]), b.ints([1, 1, 5, 0])],
+      { axis: 1 },
+    );
+    return b.op('Einsum', [some, w(4, 5)], { equation: 'nk,kc->nc' });
   },
 };

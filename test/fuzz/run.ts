@@ -48,9 +48,9 @@ async function lane(first: number): Promise<void> {
   let next = first;
   while (next < to) {
     const shared: Shared = new Int32Array(new SharedArrayBuffer(4 * (1 + OUTCOMES.length)));
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    shared[0] = -1;
+    const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
       workerData: { corpus, from: next, to, step: workers, shared },
-      execArgv: ['--import', 'tsx'],
       resourceLimits: { maxOldGenerationSizeMb: 1024 },
     });
     const ended = await new Promise<string>((resolve) => {
@@ -72,6 +72,7 @@ async function lane(first: number): Promise<void> {
     for (const [i, o] of OUTCOMES.entries()) counts.set(o, counts.get(o)! + Atomics.load(shared, 1 + i));
     if (ended === 'done') return;
     const seed = Atomics.load(shared, 0);
+    if (seed < 0) throw new Error(`a worker did not start: ${ended}`);
     findings.push({ seed, why: ended });
     next = seed + workers;
   }

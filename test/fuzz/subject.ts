@@ -18,7 +18,8 @@ export function outcomeOf(bytes: Uint8Array): Outcome {
     const model = readModel(bytes, { limits: LIMITS });
     stage = 'refused to differentiate';
     const { graph, logits } = inspect(model, { nativeInput: true });
-    writeModel(gradientModel(graph, logits, { loss: 'ce' }));
+    // Reading validates: every value defined once and before its use.
+    readModel(writeModel(gradientModel(graph, logits, { loss: 'ce' })));
     return 'differentiated';
   } catch (error) {
     if (error instanceof Error && error.name === 'TouchstoneError' && !error.message.includes('\n'))

@@ -5,6 +5,7 @@ import { parsePreprocessing } from '../../eval/index.ts';
 import { formatShape } from '../../graph/index.ts';
 import type { CheckReport } from '../../runs/check-run.ts';
 import { commonArgs, contextOf } from '../common.ts';
+import { parseShape } from '../numbers.ts';
 
 export const command = defineCommand({
   meta: { name: 'check', description: 'what kind of model is this, and can attacks on it be believed?' },
@@ -15,6 +16,11 @@ export const command = defineCommand({
       type: 'string',
       description: 'the output that classifies (default: the first)',
       valueHint: 'NAME',
+    },
+    image: {
+      type: 'string',
+      description: 'shape of one image, where the model leaves it open',
+      valueHint: 'CxHxW',
     },
     preprocess: {
       type: 'string',
@@ -30,6 +36,7 @@ export const command = defineCommand({
       model: args.model,
       ...(args.data === undefined ? {} : { data: args.data }),
       ...(args.output === undefined ? {} : { output: args.output }),
+      ...(args.image === undefined ? {} : { image: parseShape(args.image, 'image') }),
       ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
       seed: context.seed,
       engine: await context.engine(),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import { TouchstoneError } from '../../errors.ts';
+import { parameterGradient } from '../../export/index.ts';
 import { isLoss, losses } from '../../losses/index.ts';
 import { commonArgs, contextOf } from '../common.ts';
 import { parseList, parseShape, parseShare } from '../numbers.ts';
@@ -62,9 +63,11 @@ export const command = defineCommand({
       ...(args.image === undefined ? {} : { image: parseShape(args.image, 'image') }),
     });
     await context.json({ ...report, out: args.out });
-    const { inputs, outputs, nodes, zeroGradients } = report;
+    const { inputs, outputs, nodes, parameters, zeroGradients } = report;
+    const fixed = outputs.filter((name) => !parameters.some((p) => name === parameterGradient(p)));
+    const many = parameters.length > 0 ? `, and d_<name> for ${parameters.length} parameters` : '';
     context.print(
-      `${args.out}: gradient of the ${loss} loss, ${nodes} nodes; inputs ${inputs.join(', ')}; outputs ${outputs.join(', ')}`,
+      `${args.out}: gradient of the ${loss} loss, ${nodes} nodes; inputs ${inputs.join(', ')}; outputs ${fixed.join(', ')}${many}`,
     );
     if (zeroGradients.length > 0)
       context.print(`warning: the true gradient is zero through ${zeroGradients.join(', ')}`);

@@ -2,6 +2,7 @@ import type { Key } from '../../random/index.ts';
 import type { AttackName } from '../attacks/index.ts';
 import type { Classifier } from '../classifier.ts';
 import type { Images } from '../images.ts';
+import type { Reference } from '../reference.ts';
 import type { ModelCard } from '../subject/index.ts';
 import type { Oracle } from '../verifier.ts';
 
@@ -22,6 +23,10 @@ export interface Evidence {
   readonly sweep: readonly { readonly epsilon: number; readonly robustAccuracy: number }[];
   /** Images the model may be given at once. */
   readonly maxBatch: number;
+  /** The batch size that the model was exported with, where it was fixed. */
+  readonly fixedBatch?: number;
+  /** The model in float64, where there is one to compare with. */
+  readonly reference?: Reference;
 }
 
 export interface Finding {

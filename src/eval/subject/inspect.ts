@@ -3,6 +3,7 @@ import { TouchstoneError } from '../../errors.ts';
 import {
   canonicalise,
   type Dim,
+  formatShape,
   type Graph,
   GraphBuilder,
   type Model,
@@ -45,6 +46,13 @@ export interface InspectOptions {
 export function inspect(model: Model, options: InspectOptions = {}): Subject {
   const input = imageInputOf(model.graph);
   const image = input.image.map((d, i) => (typeof d === 'number' ? d : (options.image?.[i] ?? d)));
+  if (input.layout !== 'flat' && image.some((d) => typeof d !== 'number'))
+    throw new TouchstoneError(
+      'E_UNSUPPORTED',
+      `input "${input.name}" ${formatShape(input.shape)}, which leaves the images' size open`,
+      'a size',
+      'give it with --image CxHxW, or images with --data',
+    );
   const ready = canonicalise(model, {
     inputShapes: new Map([[input.name, openShape(input, image)]]),
     ...(options.live ? { live: options.live } : {}),

@@ -22,8 +22,8 @@ interface Head {
   readonly logits: Value;
 }
 
-/** Operators that only move values, or copy them. */
-const MOVES = /^(Identity|Cast|Reshape|Flatten|Squeeze|Unsqueeze)$/;
+/** Operators that move values, copy them, or round them: the largest stays the largest. */
+const MOVES = /^(Identity|Cast|Reshape|Flatten|Squeeze|Unsqueeze|QuantizeLinear|DequantizeLinear)$/;
 
 /** The size of a shape behind its batch axis, and where the classes stand: exactly one axis that is not 1. */
 export function classAxis(shape: readonly Dim[]): { axis: number; classes: number } | undefined {
