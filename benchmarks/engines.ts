@@ -97,7 +97,7 @@ async function measure(name: string, { batch, image, origin, peers }: Subject): 
     note(await peer.ask(load));
     found.push(await compare(name, batch, `PyTorch, ${label}`, { ...ours, ...theirs(peer, batch, image) }));
   }
-  const adjoint = await peer.ask({ do: 'adjoint', model: file });
+  const adjoint = await peer.ask({ do: 'adjoint', model: file, batch });
   if (!adjoint.error) {
     note(adjoint);
     const peerGradient = milliseconds(peer, { do: 'runAdjoint', batch, shape: image });
@@ -107,9 +107,9 @@ async function measure(name: string, { batch, image, origin, peers }: Subject): 
   return found;
 }
 
-const close = async (...programs: Executable[]) => {
+async function close(...programs: Executable[]): Promise<void> {
   for (const p of programs) await p.close();
-};
+}
 
 function note(answer: Readonly<Record<string, unknown>>): void {
   if (answer.error) throw new Error(`the peer failed: ${answer.error}`);
@@ -125,13 +125,16 @@ function batchOf(batch: number, image: readonly number[]): { x: Tensor; y: Tenso
   };
 }
 
-const milliseconds = (p: Peer, request: Record<string, unknown>) => async () =>
-  1000 * (await p.ask(request)).seconds;
+function milliseconds(p: Peer, request: Record<string, unknown>): () => Promise<number> {
+  return async () => 1000 * (await p.ask(request)).seconds;
+}
 
-const theirs = (p: Peer, batch: number, shape: readonly number[]) => ({
-  peerForward: milliseconds(p, { do: 'forward', batch, shape }),
-  peerGradient: milliseconds(p, { do: 'gradient', batch, shape }),
-});
+function theirs(p: Peer, batch: number, shape: readonly number[]) {
+  return {
+    peerForward: milliseconds(p, { do: 'forward', batch, shape }),
+    peerGradient: milliseconds(p, { do: 'gradient', batch, shape }),
+  };
+}
 
 async function compare(
   model: string,

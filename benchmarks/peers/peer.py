@@ -2,7 +2,7 @@
 
 Requests: {"do": "load", "weights", "architecture"?, "fuse"?, "channelsLast"?}, {"do": "forward"|"gradient", "batch", "shape"},
 {"do": "pgd", "data", "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out"} builds a network of nets.py, writes it
-as ONNX and loads it; {"do": "adjoint", "model"} has onnx-ad differentiate a file, {"do": "runAdjoint", "batch", "shape"} runs it.
+as ONNX and loads it; {"do": "adjoint", "model", "batch"} has onnx-ad differentiate a file, {"do": "runAdjoint", "batch", "shape"} runs it.
 """
 
 import json
@@ -104,6 +104,13 @@ def differentiate(request):
 
     model = onnx.load(request["model"])
     image = model.graph.input[0].name
+    # It wants every shape declared, so the batch is fixed (which is to its advantage, too).
+    del model.graph.value_info[:]
+    for value in [model.graph.input[0], *model.graph.output]:
+        dims = value.type.tensor_type.shape.dim
+        if dims:
+            dims[0].dim_value = request["batch"]
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     reverse = onnx_ad.reverse(model, inputs=[image], outputs=[model.graph.output[0].name], layout="onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

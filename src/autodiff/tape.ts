@@ -4,6 +4,7 @@ import {
   float,
   type GraphBuilder,
   intOf,
+  intsOf,
   type Node,
   nodeLabel,
   type Tensor,
@@ -293,3 +294,18 @@ export const refuse = (node: Node, why: string, remedy?: string): TouchstoneErro
     undefined,
     remedy,
   );
+
+/** Whether a permutation only exchanges the last two axes. */
+export const swapsLastTwo = (perm: readonly number[]): boolean => {
+  const rank = perm.length;
+  return rank >= 2 && perm.every((p, i) => p === (i < rank - 2 ? i : 2 * rank - 3 - i));
+};
+
+/** Matrices transposed; one that is a transposed matrix already is taken as it was. */
+export function lastTwoSwapped(t: Tape, v: Value): Value {
+  const rank = t.shape(v).length;
+  const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+  const before = t.b.nodes.findLast((n) => n.outputs[0] === v);
+  if (before?.op === 'Transpose' && swapsLastTwo(intsOf(before, 'perm') ?? [])) return before.inputs[0]!;
+  return t.b.transpose(v, perm);
+}

@@ -9,7 +9,16 @@ import {
   type Value,
 } from '../../graph/index.ts';
 import { spreadOut } from '../phases.ts';
-import { axisOf, fixedDims, oneOpen, type Rule, refuse } from '../tape.ts';
+import {
+  axisOf,
+  fixedDims,
+  lastTwoSwapped,
+  oneOpen,
+  type Rule,
+  refuse,
+  swapsLastTwo,
+  type Tape,
+} from '../tape.ts';
 
 /** Back to the shape of the input. What becomes a map again goes on in the blocked layout. */
 const backToInput: Rule = (t, node, [g]) => {
@@ -25,13 +34,21 @@ export const Unsqueeze = backToInput;
 export const Transpose: Rule = (t, node, [g]) => {
   const rank = t.shape(g!).length;
   const perm = intsOf(node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
-  return [
-    t.b.transpose(
-      g!,
-      perm.map((_, i) => perm.indexOf(i)),
-    ),
-  ];
+  const inverse = perm.map((_, i) => perm.indexOf(i));
+  return [(swapsLastTwo(inverse) && transposedProduct(t, g!)) || t.b.transpose(g!, inverse)];
 };
+
+/**
+ * (PQ)ᵀ = QᵀPᵀ where the value is a product just written: onnxruntime multiplies by a transposed factor for nothing, but
+ * a transposed result costs a pass over memory (an attention's keys).
+ */
+function transposedProduct(t: Tape, value: Value): Value | undefined {
+  const product = t.b.nodes.findLast((n) => n.outputs[0] === value);
+  if (product?.op !== 'MatMul') return undefined;
+  const [p, q] = product.inputs as [Value, Value];
+  if (t.shape(p).length < 2 || t.shape(q).length < 2) return undefined;
+  return t.b.op('MatMul', [lastTwoSwapped(t, q), lastTwoSwapped(t, p)]);
+}
 
 /** Each input gets its own part. */
 export const Concat: Rule = (t, node, [g]) => {

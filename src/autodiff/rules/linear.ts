@@ -1,5 +1,5 @@
 import { floatOf, intOf, type Value } from '../../graph/index.ts';
-import type { Rule, Tape } from '../tape.ts';
+import { lastTwoSwapped, type Rule, type Tape } from '../tape.ts';
 
 /** y = α·A′B′ + β·C with A′ = A or Aᵀ: dA′ = α·g·B′ᵀ, dB′ = α·A′ᵀ·g, dC = β·g summed to C's shape. */
 export const Gemm: Rule = (t, node, [g]) => {
@@ -15,12 +15,6 @@ export const Gemm: Rule = (t, node, [g]) => {
     () => (transB ? product(g!, a, 1, transA) : product(a, g!, 1 - transA, 0)),
     () => t.unbroadcast(t.mul(g!, floatOf(node, 'beta', 1)), c),
   );
-};
-
-const lastTwoSwapped = (t: Tape, v: Value): Value => {
-  const rank = t.shape(v).length;
-  const perm = Array.from({ length: rank }, (_, i) => i);
-  return t.b.transpose(v, [...perm.slice(0, -2), rank - 1, rank - 2]);
 };
 
 /** y = AB: dA = g·Bᵀ, dB = Aᵀ·g, batch axes summed where they were broadcast. A vector is a row, or a column. */

@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { TouchstoneError } from '../../errors.ts';
 import { PassCounter } from '../counter.ts';
 import type { Engine, EngineOptions, Executable } from '../engine.ts';
+import { SessionByBatch } from './by-batch.ts';
 import { cudaIsSetUp, hasNvidiaGpu } from './cuda.ts';
 import { lowered, type Runtime } from './lower.ts';
-import { Session } from './session.ts';
 import { createTrainer } from './trainer.ts';
 
 export { lowered } from './lower.ts';
@@ -46,7 +46,7 @@ export function onnxruntimeEngine(options: EngineOptions = {}): Engine {
     versions: { 'onnxruntime-node': version() },
     counts: () => runtime.counter.read(),
     async compile(program) {
-      const session = await Session.create(lowered(program, device), runtime);
+      const session = await SessionByBatch.create(lowered(program, device), runtime);
       const executable: Executable = {
         run(feeds) {
           runtime.counter.count(program, feeds);
