@@ -124,6 +124,42 @@ const OPTIONS: readonly Row[] = [
     withOption('--eps 0.1 --restart 3'),
     /^E_OPTION: unknown option --restart, expected .*--restarts/,
   ),
+  row(
+    'an unknown preprocessing',
+    withOption('--eps 0.1 --preprocess imagnet'),
+    /^E_OPTION: --preprocess imagnet, expected 0\.\.1, .*imagenet.*mean=a,b,c/,
+  ),
+  row(
+    'a preprocessing of three channels for one',
+    withOption('--eps 0.1 --preprocess imagenet'),
+    /^E_OPTION: a preprocessing of 3 channels, expected 1, as the images have/,
+  ),
+  row(
+    'gradients by something else',
+    'gradient @model.onnx --out OUT/g.onnx --wrt weights',
+    /^E_OPTION: --wrt weights, expected input, parameters, both/,
+  ),
+  row(
+    'a parameter that is not there',
+    'gradient @model.onnx --out OUT/g.onnx --wrt both --parameters nix',
+    /^E_OPTION: no parameter "nix", expected a float initializer/,
+  ),
+  row(
+    'an image that is no shape',
+    'gradient @model.onnx --out OUT/g.onnx --image 28',
+    /^E_OPTION: --image 28, expected channels, height and width/,
+  ),
+  row(
+    'label smoothing of 1',
+    'gradient @model.onnx --out OUT/g.onnx --smoothing 1',
+    /^E_OPTION: label smoothing 1, expected a share in \[0, 1\)/,
+  ),
+  row(
+    'too few classes for the loss',
+    'gradient @model.onnx --out OUT/g.onnx --loss dlr-targeted',
+    /^E_UNSUPPORTED: the dlr-targeted loss of 3 classes, expected at least 4/,
+  ),
+  row('an unknown benchmark', 'bench nix', /^E_OPTION: bench nix, expected engines, attacks, micro/),
   row('an unknown command', 'adit @model.onnx', /^E_OPTION: unknown command "adit", expected .*audit/),
   row('an option left out', 'audit @model.onnx --data @data.npz --out OUT', /^E_OPTION: no --eps given/),
   row('the model left out', 'audit --data @data.npz --eps 0.1 --out OUT', /^E_OPTION: no MODEL given/),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mnistCnn } from '../../models/mnist-cnn.ts';
 import { classifierProgram, type Engine, logitsProgram, spent, type Values } from '../../src/engine/index.ts';
-import { float32, int64, parameterNames, scalar } from '../../src/graph/index.ts';
+import { float32, int64, parameterNames, scalar, type Tensor } from '../../src/graph/index.ts';
 import { key } from '../../src/random/index.ts';
 import {
   bits,
@@ -16,7 +16,7 @@ import {
   refused,
   rowsOf,
 } from './models.ts';
-import { backThrough, crossEntropy, errorOf, logitsOf } from './oracle.ts';
+import { backThrough, crossEntropy, errorOf, logitsOf, softmax } from './oracle.ts';
 import { trainingConformance } from './training.ts';
 
 /** What every engine must do, whatever it computes with. */
@@ -79,6 +79,41 @@ export function engineConformance(name: string, makeEngine: () => Engine | Promi
         );
         const rows = best.map((k, n) => linear.weight[k]!.map((w, i) => w - linear.weight[own[n]!]![i]!));
         expectClose(numbers(out.gradient!), rows.flat(), FEW_OPERATIONS);
+        await program.close();
+      });
+
+      it('gives the exact Hessian-vector product, Wᵀ(diag p − ppᵀ)Wv, and counts it as a pass', async () => {
+        const program = await engine.compile(classifierProgram(linearModel(), 'ce', { hvp: true }));
+        const v = random('vector', [5, 1, 2, 2]);
+        const before = engine.counts();
+        const out = await program.run({ x, y, v });
+        expect(spent(before, engine.counts())).toMatchObject({ forward: 1, backward: 2, backwardImages: 10 });
+        const expected = z.map((row, n) => {
+          const p = softmax(row);
+          const along = linear.weight.map((w) => w.reduce((sum, wi, i) => sum + wi * rowsOf(v)[n]![i]!, 0));
+          const mean = p.reduce((sum, pk, k) => sum + pk * along[k]!, 0);
+          return backThrough(
+            linear,
+            p.map((pk, k) => pk * (along[k]! - mean)),
+          );
+        });
+        expectClose(numbers(out.hvp!), expected.flat(), FEW_OPERATIONS);
+        await program.close();
+      });
+
+      it('takes any batch size in any order', async () => {
+        const program = await engine.compile(classifierProgram(linearModel(), 'ce'));
+        const first = await program.run({ x, y });
+        const part = (t: Tensor, n: number): Tensor => ({
+          ...t,
+          shape: [n, ...t.shape.slice(1)],
+          data: t.data.slice(0, (n * t.data.length) / t.shape[0]!) as Tensor['data'],
+        });
+        // A size that comes often may be treated otherwise from then on.
+        for (const n of [5, 5, 2, 5, 5, 5, 2, 1, 2, 2, 2, 5]) {
+          const out = await program.run({ x: part(x, n), y: part(y, n) });
+          expectClose(numbers(out.gradient!), numbers(first.gradient!).slice(0, n * 4), FEW_OPERATIONS);
+        }
         await program.close();
       });
 
