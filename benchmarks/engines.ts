@@ -97,12 +97,6 @@ async function measure(name: string, { batch, image, origin, peers }: Subject): 
     note(await peer.ask(load));
     found.push(await compare(name, batch, `PyTorch, ${label}`, { ...ours, ...theirs(peer, batch, image) }));
   }
-  const adjoint = await peer.ask({ do: 'adjoint', model: file, batch });
-  if (!adjoint.error) {
-    note(adjoint);
-    const peerGradient = milliseconds(peer, { do: 'runAdjoint', batch, shape: image });
-    found.push(await compare(name, batch, 'onnx-ad', { ...ours, peerGradient }));
-  }
   await close(forward, gradient);
   return found;
 }

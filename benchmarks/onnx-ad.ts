@@ -1,23 +1,22 @@
 /**
- * Input gradients of many small exported classifiers, ours against onnx-ad's, interleaved; both are checked against each
- * other on the way.
+ * Input gradients of many small exported classifiers: the graphs that we write against those that onnx-ad writes, both run
+ * by Python's onnxruntime with the batch fixed, interleaved.
  *
  *   node --import tsx benchmarks/onnx-ad.ts ZOO_DIR [--rounds 15] [--batch 16] [--record FILE.json]
  *
  * ZOO_DIR holds what `python -m zoo.make ZOO_DIR` wrote (in test/python).
  */
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from 'table';
-import { classifierProgram } from '../src/engine/index.ts';
 import { onnxruntimeEngine } from '../src/engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../src/errors.ts';
 import { inspect } from '../src/eval/index.ts';
-import { float32, int64 } from '../src/graph/index.ts';
-import { machine, readModelFile, tool, writeFileAtomic } from '../src/io/index.ts';
-import { key, uniform } from '../src/random/index.ts';
-import { interleaved, median, timed } from './measure.ts';
+import { gradientModel } from '../src/export/index.ts';
+import { machine, readModelFile, tool, writeFileAtomic, writeModelFile } from '../src/io/index.ts';
+import { interleaved, median } from './measure.ts';
 import { startPeer } from './peers/peer.ts';
 
 const { values, positionals } = parseArgs({
@@ -45,29 +44,28 @@ const peer = startPeer(threads);
 const rows: { model: string; convolutional: boolean; ours: number; theirs: number; samples: unknown }[] = [];
 const refused: { model: string; why: string }[] = [];
 
+const folder = mkdtempSync(join(tmpdir(), 'touchstone-bench-'));
+const gradient = join(folder, 'gradient.onnx');
+
 for (const file of readdirSync(zoo)
   .filter((f) => f.endsWith('.onnx'))
   .sort()) {
   const path = join(zoo, file);
-  const answer = await peer.ask({ do: 'adjoint', model: path, batch });
   const { model } = await readModelFile(path);
-  const { card, graph, logits } = inspect(model);
+  const { card, graph, logits } = inspect(model, { nativeInput: true });
+  await writeModelFile(gradient, gradientModel(graph, logits, { loss: 'ce' }));
   const shape = card.input.image as readonly number[];
-  const ready = answer.error ? answer : await peer.ask({ do: 'runAdjoint', batch, shape });
-  if (ready.error) {
-    refused.push({ model: file, why: String(ready.error) });
+  const answer = await peer.ask({ do: 'adjoint', model: path, ours: gradient, batch, shape });
+  const run = (which: string) => peer.ask({ do: 'runGraph', which });
+  const failure = answer.error ?? (await run('onnx-ad')).error;
+  if (failure) {
+    refused.push({ model: file, why: String(failure) });
     continue;
   }
   versions['onnx-ad'] ??= String(answer['onnx-ad']);
-  const ours = await engine.compile(classifierProgram(graph, 'ce', { logits }));
-  const size = shape.reduce((a, b) => a * b, batch);
-  const x = float32(uniform(key(1), size, 0, 1), [batch, ...shape]);
-  const y = int64(Array.from({ length: batch }, (_, i) => i % 10));
-  // A batch size that has come often gets a session of its own.
-  for (let i = 0; i < 4; i++) await ours.run({ x, y });
   const samples = await interleaved(rounds, {
-    ours: timed(() => ours.run({ x, y })),
-    theirs: async () => 1000 * (await peer.ask({ do: 'runAdjoint', batch, shape })).seconds,
+    ours: async () => 1000 * (await run('ours')).seconds,
+    theirs: async () => 1000 * (await run('onnx-ad')).seconds,
   });
   rows.push({
     model: file,
@@ -76,9 +74,9 @@ for (const file of readdirSync(zoo)
     theirs: median(samples.theirs!),
     samples,
   });
-  await ours.close();
 }
 peer.close();
+rmSync(folder, { recursive: true });
 
 const ratio = (r: { ours: number; theirs: number }) => r.theirs / r.ours;
 const summary = (name: string, list: typeof rows) => [

@@ -2,7 +2,8 @@
 
 Requests: {"do": "load", "weights", "architecture"?, "fuse"?, "channelsLast"?}, {"do": "forward"|"gradient", "batch", "shape"},
 {"do": "pgd", "data", "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out"} builds a network of nets.py, writes it
-as ONNX and loads it; {"do": "adjoint", "model", "batch"} has onnx-ad differentiate a file, {"do": "runAdjoint", "batch", "shape"} runs it.
+as ONNX and loads it; {"do": "adjoint", "model", "ours", "batch", "shape"} has onnx-ad differentiate a file and loads
+what we made of it; {"do": "runGraph", "which": "ours"|"onnx-ad"} runs one.
 """
 
 import json
@@ -21,7 +22,7 @@ import touchstone_torch  # noqa: E402
 from touchstone_torch import ARCHITECTURES, BasicBlock, load_weights  # noqa: E402
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
-net, inputs, adjoint = None, {}, None
+net, inputs, graphs = None, {}, {}
 memory_format = torch.contiguous_format
 
 
@@ -95,50 +96,51 @@ def export(request):
     return use(module, request)
 
 
-def differentiate(request):
-    """onnx-ad's gradient of Σ a·logits: it has no losses."""
-    global adjoint
-    import onnx
-    import onnx_ad
-    import onnxruntime
-
-    model = onnx.load(request["model"])
-    image = model.graph.input[0].name
-    # It wants every shape declared, so the batch is fixed (which is to its advantage, too).
+def fixed(model, batch):
+    """The model with its batch fixed."""
     del model.graph.value_info[:]
-    for value in [model.graph.input[0], *model.graph.output]:
+    for value in [*model.graph.input, *model.graph.output]:
         dims = value.type.tensor_type.shape.dim
         if dims:
-            dims[0].dim_value = request["batch"]
-    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    reverse = onnx_ad.reverse(model, inputs=[image], outputs=[model.graph.output[0].name], layout="onnx")
+            dims[0].dim_value = batch
+    return model
+
+
+def session_of(model):
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(reverse.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    seed = next(i.name for i in session.get_inputs() if i.name != image)
-    output = next(o.name for o in session.get_outputs() if o.name not in {v.name for v in model.graph.output})
-    adjoint = (session, image, seed, output)
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def differentiate(request):
+    """Two gradients of one file: of Σ a·logits by onnx-ad, which has no losses, and of the cross-entropy as we wrote it."""
     import importlib.metadata
 
+    import onnx
+    import onnx_ad
+
+    # It wants every shape declared.
+    model = onnx.shape_inference.infer_shapes(fixed(onnx.load(request["model"]), request["batch"]), data_prop=True)
+    image = model.graph.input[0].name
+    reverse = onnx_ad.reverse(model, inputs=[image], outputs=[model.graph.output[0].name], layout="onnx")
+    theirs = session_of(reverse)
+    n = request["batch"]
+    x, y = (v.numpy() for v in batch(n, request["shape"]))
+    seed = next(i.name for i in theirs.get_inputs() if i.name != image)
+    output = next(o.name for o in theirs.get_outputs() if o.name not in {v.name for v in model.graph.output})
+    graphs["onnx-ad"] = (theirs, output, {image: x, seed: np.ones((n, 10, 1), "float32")})
+    ours = session_of(fixed(onnx.load(request["ours"]), n))
+    graphs["ours"] = (ours, "gradient", {"x": x, "y": y})
     return {"onnx-ad": importlib.metadata.version("onnx-ad")}
 
 
-def run_adjoint(request):
-    """One run; with "seed", the rows of ∂loss/∂logits, the gradient itself is written to "out"."""
-    session, image, seed, output = adjoint
-    x, _ = batch(request["batch"], request["shape"])
-    a = np.ones((request["batch"], 10, 1), "float32")
-    if "arrays" in request:
-        with np.load(request["arrays"]) as arrays:
-            x, a = torch.from_numpy(arrays["x"]), arrays["a"][..., None]
-    start = time.perf_counter()
-    (gradient,) = session.run([output], {image: x.numpy(), seed: a})
-    seconds = time.perf_counter() - start
-    if "out" in request:
-        np.save(request["out"], gradient[..., 0])
-    return {"seconds": seconds}
+def run_graph(request):
+    session, output, feeds = graphs[request["which"]]
+    session.run([output], feeds)
 
 
 def load(request):
@@ -151,7 +153,7 @@ def load(request):
 
 REQUESTS = {
     "load": load, "forward": forward, "gradient": gradient, "pgd": pgd, "export": export, "adjoint": differentiate,
-    "runAdjoint": run_adjoint,
+    "runGraph": run_graph,
 }  # fmt: skip
 
 

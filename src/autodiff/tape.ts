@@ -305,7 +305,7 @@ export const swapsLastTwo = (perm: readonly number[]): boolean => {
 export function lastTwoSwapped(t: Tape, v: Value): Value {
   const rank = t.shape(v).length;
   const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-  const before = t.b.nodes.findLast((n) => n.outputs[0] === v);
+  const before = t.b.producer(v);
   if (before?.op === 'Transpose' && swapsLastTwo(intsOf(before, 'perm') ?? [])) return before.inputs[0]!;
   return t.b.transpose(v, perm);
 }

@@ -22,6 +22,7 @@ export type Value = string;
 export class GraphBuilder {
   readonly opset: number;
   readonly #nodes: Node[] = [];
+  readonly #producers = new Map<Value, Node>();
   readonly #initializers = new Map<string, Tensor>();
   readonly #constants = new Map<string, Tensor>();
   readonly #inputs: ValueInfo[] = [];
@@ -156,6 +157,7 @@ export class GraphBuilder {
       if (value) this.#values.set(output, value);
     }
     this.#nodes.push(node);
+    for (const output of node.outputs) if (output) this.#producers.set(output, node);
   }
 
   /**
@@ -269,6 +271,11 @@ export class GraphBuilder {
     const numbers = Array.from(data as ArrayLike<number | bigint>, Number);
     this.#values.set(value, numbers);
     return numbers;
+  }
+
+  /** The node that a value is an output of; undefined for inputs and constants. */
+  producer(value: Value): Node | undefined {
+    return this.#producers.get(value);
   }
 
   get nodes(): readonly Node[] {

@@ -82,6 +82,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
     const cleanCorrect = await countCorrect(predictor, data, maxBatch, (f) =>
       options.onProgress?.('clean accuracy', f),
     );
+    const reference = referenceOf(subject.graph);
     const outcome = await audit({
       card,
       classifier: engineClassifier(engine, subject.graph, {
@@ -97,7 +98,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
       ...(options.parameters ? { parameters: options.parameters } : {}),
       key: key(options.seed),
       maxBatch,
-      reference: referenceOf(subject.graph),
+      ...(reference ? { reference } : {}),
       ...(fixedBatch === undefined ? {} : { fixedBatch }),
       ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       ...(options.signal ? { signal: options.signal } : {}),

@@ -83,6 +83,7 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
     const { x, y, accuracy } = data
       ? await correctImages(opened, data, maxBatch)
       : { ...(await noiseImages(opened, options.seed, maxBatch)), accuracy: null };
+    const reference = referenceOf(subject.graph);
     const findings = await runChecks({
       card,
       classifier: engineClassifier(engine, subject.graph, {
@@ -96,7 +97,7 @@ export async function checkRun(options: CheckRunOptions): Promise<CheckReport> {
       broken: new Map(),
       sweep: [],
       maxBatch,
-      reference: referenceOf(subject.graph),
+      ...(reference ? { reference } : {}),
       ...(fixedBatch === undefined ? {} : { fixedBatch }),
     });
     const guesses = data ? await guessRange(opened, data, maxBatch) : [];

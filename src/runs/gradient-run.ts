@@ -42,6 +42,10 @@ export interface GradientReport {
 export async function gradientRun(options: GradientRunOptions): Promise<GradientReport> {
   const { model } = await readModelFile(options.model);
   const { wrt, loss, hvp } = options;
+  if (options.smoothing !== undefined && loss !== 'ce')
+    throw new TouchstoneError('E_OPTION', `--smoothing with the ${loss} loss`, '--loss ce');
+  if (options.parameters && wrt === 'input')
+    throw new TouchstoneError('E_OPTION', '--parameters with --wrt input', '--wrt parameters or both');
   const parameters = wrt === 'input' ? [] : parametersOf(model, options.parameters);
   const { graph, logits, card } = inspect(model, {
     nativeInput: true,
@@ -49,11 +53,20 @@ export async function gradientRun(options: GradientRunOptions): Promise<Gradient
     ...(options.output === undefined ? {} : { output: options.output }),
     ...(options.image === undefined ? {} : { image: options.image }),
   });
+  // Weights of another output, or of nothing, have no part in this loss.
+  const used = parameters.filter((name) => graph.initializers.has(name));
+  if (wrt !== 'input' && used.length < (options.parameters ? parameters.length : 1))
+    throw new TouchstoneError(
+      'E_OPTION',
+      `parameter "${parameters.find((name) => !used.includes(name))}" has no part in output "${card.output.name}"`,
+      'parameters that the output depends on',
+      'name another output with --output',
+    );
   const result = gradientModel(graph, logits, {
     loss,
     emitter: options.device,
     image: wrt !== 'parameters',
-    parameters,
+    parameters: used,
     hvp,
     ...(options.smoothing === undefined ? {} : { smoothing: options.smoothing }),
   });
@@ -65,7 +78,7 @@ export async function gradientRun(options: GradientRunOptions): Promise<Gradient
     nodes: result.graph.nodes.length,
     inputs: result.graph.inputs.map((i) => i.name).filter((name) => !result.graph.initializers.has(name)),
     outputs: result.graph.outputs.map((o) => o.name),
-    parameters,
+    parameters: used,
     zeroGradients: card.zeroGradients,
   };
 }

@@ -130,15 +130,17 @@ function byPhases(t: Tape, node: Node, g: Value, { window: w, group, size, out }
   const pairs = rows.phases.flatMap((a) => columns.phases.map((b) => [a, b] as const));
   const channels = t.shape(weight)[0] as number;
 
+  const tops = Math.max(...rows.phases.map((p) => p.before));
+  const lefts = Math.max(...columns.phases.map((p) => p.before));
+  const height = Math.max(...rows.phases.map((p) => tops - p.before + p.taps));
+  const width = Math.max(...columns.phases.map((p) => lefts - p.before + p.taps));
+  // Patches that do not overlap (a transformer's embedding) are one product, however many phases they have.
+  const patches = height === 1 && width === 1;
   if (
     group === 1 &&
-    channels * stride ** 2 <= SUBPIXEL_CHANNELS &&
+    (patches || channels * stride ** 2 <= SUBPIXEL_CHANNELS) &&
     pairs.every(([a, b]) => a.taps && b.taps)
   ) {
-    const tops = Math.max(...rows.phases.map((p) => p.before));
-    const lefts = Math.max(...columns.phases.map((p) => p.before));
-    const height = Math.max(...rows.phases.map((p) => tops - p.before + p.taps));
-    const width = Math.max(...columns.phases.map((p) => lefts - p.before + p.taps));
     const kernels = pairs.map(([a, b]) => {
       const [top, left] = [tops - a.before, lefts - b.before];
       const rest = [0, 0, height - top - a.taps, width - left - b.taps];

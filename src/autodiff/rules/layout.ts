@@ -43,7 +43,7 @@ export const Transpose: Rule = (t, node, [g]) => {
  * a transposed result costs a pass over memory (an attention's keys).
  */
 function transposedProduct(t: Tape, value: Value): Value | undefined {
-  const product = t.b.nodes.findLast((n) => n.outputs[0] === value);
+  const product = t.b.producer(value);
   if (product?.op !== 'MatMul') return undefined;
   const [p, q] = product.inputs as [Value, Value];
   if (t.shape(p).length < 2 || t.shape(q).length < 2) return undefined;

@@ -31,7 +31,7 @@ export interface ModelCard {
 
 const RANDOM = /^(Random\w+|Bernoulli|Multinomial)$/;
 const HARD =
-  /^(Round|Floor|Ceil|Sign|QuantizeLinear|DynamicQuantizeLinear|QLinear\w+|ArgMax|ArgMin|Hardmax)$/;
+  /^(Round|Floor|Ceil|Sign|QuantizeLinear|DynamicQuantizeLinear|QLinear\w+|QGemm|ConvInteger|MatMulInteger|ArgMax|ArgMin|Hardmax)$/;
 
 /** The part of a card that reading the file alone tells. */
 export function fileFacts(model: Model) {

@@ -1,4 +1,4 @@
-import { zeroGradientNodes } from '../../autodiff/index.ts';
+import { backward, zeroGradientNodes } from '../../autodiff/index.ts';
 import { TouchstoneError } from '../../errors.ts';
 import {
   canonicalise,
@@ -45,7 +45,7 @@ export interface InspectOptions {
  */
 export function inspect(model: Model, options: InspectOptions = {}): Subject {
   const input = imageInputOf(model.graph);
-  const image = input.image.map((d, i) => (typeof d === 'number' ? d : (options.image?.[i] ?? d)));
+  const image = imageOf(input, options);
   if (input.layout !== 'flat' && image.some((d) => typeof d !== 'number'))
     throw new TouchstoneError(
       'E_UNSUPPORTED',
@@ -91,8 +91,12 @@ export function inspect(model: Model, options: InspectOptions = {}): Subject {
 /** The card of a model, whether it can be differentiated or not. @throws E_UNSUPPORTED where it is no image classifier */
 export function describe(model: Model, options: InspectOptions = {}): ModelCard {
   const input = imageInputOf(model.graph);
-  const unsupported = unsupportedNodes(model).map(({ label, why }) => `${label}: ${why}`);
-  if (unsupported.length === 0) return inspect(model, options).card;
+  const inputShapes = new Map([[input.name, openShape(input, imageOf(input, options))]]);
+  const unsupported = unsupportedNodes(model, { inputShapes }).map(({ label, why }) => `${label}: ${why}`);
+  if (unsupported.length === 0) {
+    const { card, graph, logits } = inspect(model, options);
+    return { ...card, unsupported: refusals(graph, logits, input.name) };
+  }
   const declared = (name: string): readonly Dim[] | undefined => {
     const type = model.graph.outputs.find((o) => o.name === name)?.type;
     return type?.kind === 'tensor' ? type.shape : undefined;
@@ -108,6 +112,21 @@ export function describe(model: Model, options: InspectOptions = {}): ModelCard 
     zeroGradients: [],
   };
 }
+
+/** What a gradient rule refuses, though the operator has one. */
+function refusals(graph: Graph, logits: Value, input: Value): string[] {
+  try {
+    backward(GraphBuilder.from(graph), { of: logits, wrt: [input] });
+    return [];
+  } catch (error) {
+    if (error instanceof TouchstoneError) return [error.message];
+    throw error;
+  }
+}
+
+/** What is known of one image's shape, from the file or from the caller. */
+const imageOf = (input: ImageInput, options: InspectOptions): readonly Dim[] =>
+  input.image.map((d, i) => (typeof d === 'number' ? d : (options.image?.[i] ?? d)));
 
 function facts(model: Model, input: ImageInput) {
   const constants = new Map(model.graph.initializers);

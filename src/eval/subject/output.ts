@@ -53,26 +53,27 @@ export function chooseOutput(
 
 /**
  * The values behind a final softmax, log-softmax or sigmoid over the classes: attacks differentiate those, since the
- * classification is the same and nothing saturates.
+ * classification is the same and nothing saturates. Behind an ArgMax over the classes, too.
  */
 export function headOf(b: GraphBuilder, output: Value): Head {
-  const producers = new Map(b.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
   const seen = (value: Value): Node | undefined => {
-    const node = producers.get(value);
+    const node = b.producer(value);
     return node && MOVES.test(node.op) && node.domain === '' ? seen(node.inputs[0]!) : node;
   };
   const last = seen(output);
-  if (!last) return { kind: 'logits', logits: output };
-  if (/^Arg(Max|Min)$/.test(last.op)) return { kind: 'labels', logits: last.inputs[0]! };
-  if (/^(Log)?Softmax$/.test(last.op) && overClasses(b, last))
-    return { kind: last.op === 'Softmax' ? 'probabilities' : 'log-probabilities', logits: last.inputs[0]! };
-  if (last.op === 'Sigmoid') return { kind: 'independent probabilities', logits: last.inputs[0]! };
+  if (last?.domain !== '') return { kind: 'logits', logits: output };
+  const [inner] = last.inputs as [Value];
+  if (last.op === 'ArgMax' && overClasses(b, last, 0))
+    return { kind: 'labels', logits: headOf(b, inner).logits };
+  if (/^(Log)?Softmax$/.test(last.op) && overClasses(b, last, -1))
+    return { kind: last.op === 'Softmax' ? 'probabilities' : 'log-probabilities', logits: inner };
+  if (last.op === 'Sigmoid') return { kind: 'independent probabilities', logits: inner };
   return { kind: 'logits', logits: output };
 }
 
-function overClasses(b: GraphBuilder, softmax: Node): boolean {
-  const shape = b.shape(softmax.inputs[0]!);
-  const axis = intOf(softmax, 'axis', -1);
+function overClasses(b: GraphBuilder, node: Node, byDefault: number): boolean {
+  const shape = b.shape(node.inputs[0]!);
+  const axis = intOf(node, 'axis', byDefault);
   return classAxis(shape)?.axis === (axis < 0 ? axis + shape.length : axis);
 }
 
