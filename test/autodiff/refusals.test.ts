@@ -113,16 +113,6 @@ describe('what a rule does not cover is refused, with the node and the reason', 
         ),
     ],
     [
-      'statistics that depend on the input',
-      /BatchNormalization "BatchNormalization": it has statistics/,
-      () =>
-        graphOf((b) => {
-          const mean = b.op('ReduceMean', ['x', b.ints([0, 2, 3])], { keepdims: 0 });
-          const ones = b.floats([1, 1, 1, 1]);
-          return b.op('BatchNormalization', ['x', ones, ones, mean, ones]);
-        }),
-    ],
-    [
       'Dropout in training mode',
       /Dropout "Dropout": it is in training mode/,
       () =>

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { TouchstoneError } from '../../src/errors.ts';
 import {
   type AttackName,
   checks,
   type Evidence,
   type Finding,
   type Oracle,
+  type Reference,
   runChecks,
   type Verdict,
 } from '../../src/eval/index.ts';
@@ -304,6 +306,34 @@ describe('figures', () => {
     const { figures } = (await run('finite-differences'))!;
     expect(figures.cosine).toBeGreaterThan(0.9999);
     expect(figures.samples).toBe(40);
+  });
+
+  it('of finite-differences come from the float64 reference where there is one', async () => {
+    const { w } = twoClasses(1, 40);
+    const b = -w.reduce((sum, v) => sum + v * 0.5, 0);
+    const size = w.length;
+    const reference: Reference = (x) =>
+      Float64Array.from({ length: (2 * x.length) / size }, (_, i) => {
+        const from = (i >> 1) * size;
+        const f = w.reduce((sum, v, k) => sum + v * x[from + k]!, b);
+        return i % 2 === 0 ? f / 2 : -f / 2;
+      });
+    const { figures, verdict } = (await run('finite-differences', { reference }))!;
+    // Margins of about 1 differ by 2e-7·slope and carry 1e-16 of rounding; the gradient is float32.
+    expect(figures).toMatchObject({ precision: 'float64', step: 1e-7, samples: 8 });
+    expect(figures.cosine).toBeGreaterThan(0.999999);
+    expect(verdict).toBe('pass');
+    // One with the opposite sign is caught; so is one that the gradient's straight-through nodes explain.
+    const opposite: Reference = (x, shape) => reference(x, shape).map((v) => -v);
+    expect(await run('finite-differences', { reference: opposite })).toMatchObject({ verdict: 'fail' });
+    const rounding = card({ zeroGradients: ['Round "r" (straight-through)'] });
+    const explained = await run('finite-differences', { reference: opposite, card: rounding });
+    expect(explained).toMatchObject({ verdict: 'warn', message: expect.stringContaining('as they must') });
+    // What the reference cannot compute is left to the engine.
+    const random: Reference = () => {
+      throw new TouchstoneError('E_UNSUPPORTED', 'RandomNormal is random');
+    };
+    expect((await run('finite-differences', { reference: random }))!.figures.precision).toBe('float32');
   });
 
   it('of the curve are its ends and its largest rise', async () => {

@@ -113,20 +113,24 @@ export const Split: Rule = (t, node, gs) => {
   return [t.b.concat([...parts, t.b.pad(last, at(0), at(total - covered))], axis)];
 };
 
-/** Summed over the copies: `[r·d]` is `[r, d]`. */
+/** Summed over the copies: `[r·d]` is `[r, d]`. How often a single element is repeated need not be known. */
 export const Tile: Rule = (t, node, [g]) => {
   const shape = t.shape(node.inputs[0]!);
-  const repeats = t.constant(node.inputs[1]);
-  if (!repeats) throw refuse(node, 'is repeated as often as is computed while running', 'fold constants');
-  const apart = shape.flatMap((d, i) => (Number(repeats.data[i]) === 1 ? [d] : [Number(repeats.data[i]), d]));
-  if (apart.length === shape.length) return [g];
+  const known = t.b.known(node.inputs[1]!);
+  const open = shape.flatMap((_, i) => (typeof known?.[i] === 'number' ? [] : [i]));
+  if (!known || open.some((i) => shape[i] !== 1))
+    throw refuse(node, 'is repeated as often as is computed while running', 'fold constants');
+  const repeats = shape.map((_, i) => (open.includes(i) ? 1 : Number(known[i])));
+  const summed = t.sum(g!, open);
+  const apart = shape.flatMap((d, i) => (repeats[i] === 1 ? [d] : [repeats[i]!, d]));
+  if (apart.length === shape.length) return [summed];
   let place = 0;
-  const axes = shape.flatMap((_, i) => {
+  const axes = repeats.flatMap((count) => {
     const at = place;
-    place += Number(repeats.data[i]) === 1 ? 1 : 2;
-    return place - at === 2 ? [at] : [];
+    place += count === 1 ? 1 : 2;
+    return count === 1 ? [] : [at];
   });
-  return [t.sum(t.b.reshape(g!, oneOpen(node, apart)), axes, false)];
+  return [t.sum(t.b.reshape(summed, oneOpen(node, apart)), axes, false)];
 };
 
 /** The same triangle. */

@@ -10,7 +10,7 @@ function perChannel(t: Tape, v: Value, like: Value): Value {
 /**
  * y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε).
  *
- * Inference, where μ and σ² are constants: dx = g·γ/√(σ² + ε).
+ * Inference, where μ and σ² are given: dx = g·γ/√(σ² + ε), dμ = −Σ dx, dσ² = −½·Σ g·x̂·γ/(σ² + ε).
  * Training, where they are the batch's: dx = γ/√(σ² + ε) · (g − mean g − x̂·mean(g·x̂)), means over N and space.
  * Both: dγ = Σ g·x̂, dβ = Σ g. The running statistics that training mode puts out are not differentiated.
  */
@@ -18,8 +18,6 @@ export const BatchNormalization: Rule = (t, node, [g]) => {
   if (!g) throw refuse(node, 'has its running statistics used');
   const [x, gamma, , mean, variance] = node.inputs as [Value, Value, Value, Value, Value];
   const training = intOf(node, 'training_mode', 0) === 1;
-  if (!training && (t.needs(node, 3) || t.needs(node, 4)))
-    throw refuse(node, 'has statistics that depend on the input');
   const axes = t.shape(x).flatMap((_, i) => (i === 1 ? [] : [i]));
   const mu = training ? t.mean(x, axes) : perChannel(t, mean, x);
   const centred = t.sub(x, mu);
@@ -32,6 +30,12 @@ export const BatchNormalization: Rule = (t, node, [g]) => {
     () => (training ? t.mul(withoutDrift(t, g, normal, axes), scale) : t.mul(g, scale)),
     () => t.sum(t.mul(g, normal), axes, false),
     () => t.sum(g, axes, false),
+    () => (training ? undefined : t.b.reshapeLike(t.neg(t.sum(t.mul(g, scale), axes)), mean)),
+    () => {
+      if (training) return undefined;
+      const share = t.mul(t.div(scale, sigma), -0.5);
+      return t.b.reshapeLike(t.mul(t.sum(t.mul(g, normal), axes), share), variance);
+    },
   );
 };
 

@@ -36,8 +36,9 @@ const norm = (name: string, x: Spec, training: boolean): Case => ({
   weights: {
     gamma: any(3),
     beta: any(3),
-    mean: frozen(any(3)),
-    variance: frozen(positive(3)),
+    // In training the batch's own take their place.
+    mean: training ? frozen(any(3)) : any(3),
+    variance: training ? frozen(positive(3)) : positive(3),
   },
   y: (b) =>
     b.ops(

@@ -66,6 +66,15 @@ export const resampled: readonly Case[] = [
   split('with the last unused', [3, 4], [0]),
   split('in three', 3, [0, 2]),
   of('Tile', any('N', 2, 3), (b) => b.op('Tile', ['x', b.ints([2, 1, 3])])),
+  {
+    name: 'Tile to a dynamic batch',
+    inputs: { x: any(1, 3), like: any('N', 6) },
+    y: (b) => {
+      const batch = b.op('Shape', ['like'], { start: 0, end: 1 });
+      const repeats = b.op('Concat', [batch, b.ints([2])], { axis: 0 });
+      return b.op('Mul', [b.op('Tile', ['x', repeats]), 'like']);
+    },
+  },
   of('Tile of nothing', any('N', 2), (b) => b.op('Tile', ['x', b.ints([1, 1])])),
   of('Trilu', any('N', 3, 4), (b) => b.op('Trilu', ['x'])),
   of('Trilu, lower from −1', any('N', 3, 4), (b) =>

@@ -60,8 +60,8 @@ const batchNorm: fc.Arbitrary<Sample> = fc.tuple(channelled(0, 3), flag).map(([s
   weights: {
     gamma: any(shape[1]),
     beta: any(shape[1]),
-    mean: frozen(any(shape[1])),
-    variance: frozen(positive(shape[1])),
+    mean: training_mode ? frozen(any(shape[1])) : any(shape[1]),
+    variance: training_mode ? frozen(positive(shape[1])) : positive(shape[1]),
   },
   y: (b) =>
     b.ops(
