@@ -180,6 +180,18 @@ describe('what is known before running', () => {
     expect(ops(await check(m))).toEqual(['QuantizeLinear', 'DequantizeLinear', 'Conv']);
   });
 
+  it('statistics of a normalisation by its own batch stay, though nobody reads them: onnxruntime asks for them', () => {
+    const m = made(
+      [
+        node('BatchNormalization', ['x', 'g', 'g', 'g', 'g'], ['y', 'mean', 'variance'], {
+          training_mode: int(1),
+        }),
+      ],
+      { g: floats([4]) },
+    );
+    expect(canonicalise(m).nodes[0]!.outputs).toEqual(['y', 'mean', 'variance']);
+  });
+
   it('what does nothing is dropped, and outputs keep their names without a copy', async () => {
     const m = made(
       [

@@ -251,7 +251,8 @@ class Rebuilder {
   /** Outputs under their own names, or fresh ones inside a branch; trailing ones that nobody wants are left out. */
   #outputsOf(node: Node, depth: number): Value[] {
     const outputs = node.outputs.map((name) => (depth === 0 || name === '' ? name : this.#b.fresh(name)));
-    if (!OPTIONAL_OUTPUTS.has(node.op)) return outputs;
+    // In training mode onnxruntime wants BatchNormalization's statistics put out, used or not.
+    if (!OPTIONAL_OUTPUTS.has(node.op) || intOf(node, 'training_mode', 0) === 1) return outputs;
     while (outputs.length > 1 && !this.#used.has(node.outputs[outputs.length - 1]!)) outputs.pop();
     return outputs;
   }
