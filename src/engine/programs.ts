@@ -32,7 +32,7 @@ export const portName = (name: string): string => (PORTS.includes(name) ? `model
 /** The model with its input called `x`, its logits `logits`, and nothing else in the way of the ports' names. */
 function withPorts(model: Graph, logits: string): Graph {
   const names = new Map<string, string>();
-  for (const name of valueNames(model)) if (PORTS.includes(name)) names.set(name, `model_${name}`);
+  for (const name of valueNames(model)) if (PORTS.includes(name)) names.set(name, portName(name));
   names.set(imageInput(model).name, 'x');
   names.set(logits, 'logits');
   return rename(model, names);

@@ -49,3 +49,23 @@ export const attributeDataType = (node: Node, name: string): DataType => dataTyp
 
 export const isFloat = (dtype: DataType): boolean =>
   dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
+
+/** The range of each integer type, bool among them: what quantisation saturates to. */
+const RANGES: Partial<Record<DataType, readonly [low: number, high: number]>> = {
+  bool: [0, 1],
+  int2: [-2, 1],
+  uint2: [0, 3],
+  int4: [-8, 7],
+  uint4: [0, 15],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [-(2 ** 63), 2 ** 63],
+  uint64: [0, 2 ** 64],
+};
+
+/** Low and high, both of which the type holds; undefined for what is no integer. */
+export const rangeOf = (dtype: DataType): readonly [number, number] | undefined => RANGES[dtype];

@@ -11,7 +11,7 @@ export {
   stringOf,
 } from './attributes.ts';
 export { GraphBuilder, OPSET, toModel, type Value } from './builder.ts';
-export { dataTypeNumber, dataTypeOf, isFloat } from './data-types.ts';
+export { dataTypeNumber, dataTypeOf, isFloat, rangeOf } from './data-types.ts';
 export { broadcast, formatShape, product, quotient, sizeOf } from './dims.ts';
 export type * from './ir.ts';
 export { isOp, isRewritten, OPS, type Op, qualified, REWRITTEN, type RewrittenOp } from './ops.ts';
@@ -19,7 +19,7 @@ export { bakeNormalisation } from './passes/bake-normalisation.ts';
 export { type CanonicaliseOptions, canonicalise, unsupportedNodes } from './passes/canonicalise.ts';
 export { foldBatchNorm } from './passes/fold-batch-norm.ts';
 export { modernise } from './passes/modernise.ts';
-export { parameterNames } from './passes/parameter-names.ts';
+export { constantsOf, parameterNames } from './passes/parameter-names.ts';
 export { asInputs, inTrainingMode, statisticNames, withValues } from './passes/parameters.ts';
 export { rename, valueNames } from './passes/rename.ts';
 export { dropNoOps } from './passes/simplify.ts';

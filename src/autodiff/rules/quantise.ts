@@ -1,18 +1,8 @@
-import { type DataType, intOf, type Node, type Tensor, type Value } from '../../graph/index.ts';
+import { intOf, type Node, rangeOf, type Tensor, type Value } from '../../graph/index.ts';
 import { axisOf, type Rule, refuse, type Tape } from '../tape.ts';
 
-/** The integers that a quantised type holds. */
-const RANGES: Partial<Record<DataType, readonly [number, number]>> = {
-  int2: [-2, 1],
-  uint2: [0, 3],
-  int4: [-8, 7],
-  uint4: [0, 15],
-  int8: [-128, 127],
-  uint8: [0, 255],
-  int16: [-32768, 32767],
-  uint16: [0, 65535],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-};
+/** Types that activations are quantised to. */
+const QUANTISED = /^(u?int(2|4|8|16)|int32)$/;
 
 const numbers = (tensor: Tensor): number[] => Array.from(tensor.data as ArrayLike<number | bigint>, Number);
 
@@ -52,7 +42,7 @@ function edge(t: Tape, scale: Value, zero: Value | undefined, q: number): Value 
 export const QuantizeLinear: Rule = (t, node, [g]) => {
   const [x, s, z] = node.inputs as [Value, Value, Value?];
   const { dtype } = t.type(node.outputs[0]!);
-  const range = RANGES[dtype];
+  const range = QUANTISED.test(dtype) ? rangeOf(dtype) : undefined;
   if (!range) throw refuse(node, `quantises to ${dtype}`, 'quantise to 4, 8 or 16 bit integers');
   const scale = broadcastable(t, node, s);
   const zero = z ? broadcastable(t, node, z) : undefined;

@@ -80,11 +80,8 @@ function byEngine({ classifier, x, y }: Evidence): Way {
 /** Undefined without a reference, or where one image alone takes it too long. */
 function byReference({ reference, classifier, x, y, fixedBatch }: Evidence): Way | undefined {
   if (!reference) return undefined;
-  const some = (count: number): Images =>
-    gather(
-      x,
-      Array.from({ length: count }, (_, i) => i),
-    );
+  const first = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  const some = (count: number): Images => gather(x, first(count));
   const least = fixedBatch ?? 1;
   if (least > y.length) return undefined;
   const started = performance.now();
@@ -102,11 +99,13 @@ function byReference({ reference, classifier, x, y, fixedBatch }: Evidence): Way
   const chosen = some(count);
   const marginsAt: MarginsAt = async (direction, step) =>
     margins(reference, chosen, y, classifier.classes, (i) => step * direction[i]!);
-  const labels = gatherLabels(
-    y,
-    Array.from({ length: count }, (_, i) => i),
-  );
-  return { precision: 'float64', step: REFERENCE_STEP, x: chosen, y: labels, marginsAt };
+  return {
+    precision: 'float64',
+    step: REFERENCE_STEP,
+    x: chosen,
+    y: gatherLabels(y, first(count)),
+    marginsAt,
+  };
 }
 
 /** max_{i≠y} z_i − z_y per image, in float64. */

@@ -2,6 +2,7 @@ import { backward, zeroGradientNodes } from '../../autodiff/index.ts';
 import { TouchstoneError } from '../../errors.ts';
 import {
   canonicalise,
+  constantsOf,
   type Dim,
   formatShape,
   type Graph,
@@ -129,11 +130,7 @@ const imageOf = (input: ImageInput, options: InspectOptions): readonly Dim[] =>
   input.image.map((d, i) => (typeof d === 'number' ? d : (options.image?.[i] ?? d)));
 
 function facts(model: Model, input: ImageInput) {
-  const constants = new Map(model.graph.initializers);
-  for (const n of model.graph.nodes) {
-    const value = n.op === 'Constant' ? n.attributes.get('value') : undefined;
-    if (value?.type === 'tensor') constants.set(n.outputs[0]!, value.value);
-  }
+  const constants = constantsOf(model.graph);
   const trainable = parameterNames(model.graph).map((name) => ({
     name,
     shape: constants.get(name)?.shape ?? [],

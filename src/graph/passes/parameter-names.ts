@@ -28,6 +28,16 @@ const WEIGHTS: Readonly<Record<string, readonly number[]>> = {
 /** Operators that a normalisation of the pixels is written with. */
 const PREPROCESSING = /^(Add|Sub|Mul|Div|Cast|Identity|Transpose|Clip)$/;
 
+/** The constants of a graph by name, whether they are initializers or Constant nodes. */
+export function constantsOf(graph: Graph): ReadonlyMap<string, Tensor> {
+  const constants = new Map(graph.initializers);
+  for (const n of graph.nodes) {
+    const value = n.op === 'Constant' && n.domain === '' ? constantOf(n) : undefined;
+    if (value) constants.set(n.outputs[0]!, value);
+  }
+  return constants;
+}
+
 /**
  * The float constants that training changes: weights, biases, scales, embeddings, whether they are initializers or Constant
  * nodes, and those that weights are computed from (transposed, standardised, normalised). Left out are scalars, the
@@ -36,11 +46,7 @@ const PREPROCESSING = /^(Add|Sub|Mul|Div|Cast|Identity|Transpose|Clip)$/;
  * @returns names, in the order in which the graph first uses them
  */
 export function parameterNames(graph: Graph): string[] {
-  const leaves = new Map<string, Tensor>(graph.initializers);
-  for (const n of graph.nodes) {
-    const value = n.op === 'Constant' && n.domain === '' ? constantOf(n) : undefined;
-    if (value) leaves.set(n.outputs[0]!, value);
-  }
+  const leaves = constantsOf(graph);
   const producers = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
   const fixed = constantValues(graph, leaves);
   const raw = preprocessedValues(graph, fixed);

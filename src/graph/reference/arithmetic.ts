@@ -1,5 +1,6 @@
+import { rangeOf } from '../data-types.ts';
 import type { DataType } from '../ir.ts';
-import { rangeOf, settled } from './convert.ts';
+import { settled } from './convert.ts';
 import { mapped } from './elementwise.ts';
 import type { Call, Dense, Kernel } from './kernel.ts';
 import { broadcastShape, spread } from './strides.ts';

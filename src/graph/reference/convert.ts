@@ -1,34 +1,15 @@
 import { TouchstoneError } from '../../errors.ts';
-import { isFloat } from '../data-types.ts';
+import { isFloat, rangeOf } from '../data-types.ts';
 import { formatShape } from '../dims.ts';
 import type { DataType, Tensor } from '../ir.ts';
 import { STORAGE } from '../proto/storage.ts';
 import { decoded, encoded, formatOf, rounded } from './formats.ts';
 import { type Dense, elements } from './kernel.ts';
 
-/** The range of each integer type, bool among them: what quantisation saturates to. */
-const RANGES: Partial<Record<DataType, readonly [low: number, high: number]>> = {
-  bool: [0, 1],
-  int2: [-2, 1],
-  uint2: [0, 3],
-  int4: [-8, 7],
-  uint4: [0, 15],
-  int8: [-128, 127],
-  uint8: [0, 255],
-  int16: [-32768, 32767],
-  uint16: [0, 65535],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  int64: [-(2 ** 63), 2 ** 63],
-  uint64: [0, 2 ** 64],
-};
-
-export const rangeOf = (dtype: DataType): readonly [number, number] | undefined => RANGES[dtype];
-
 /** An integer as its type holds it: truncated, then modulo 2^bits (int64 and uint64 saturate instead). */
 export function wrapped(dtype: DataType, x: number): number {
   if (dtype === 'bool') return x === 0 ? 0 : 1;
-  const range = RANGES[dtype];
+  const range = rangeOf(dtype);
   if (!range) return x;
   const v = Number.isNaN(x) ? 0 : Math.trunc(x);
   const [low, high] = range;

@@ -1,4 +1,4 @@
-import { rangeOf } from './convert.ts';
+import { rangeOf } from '../data-types.ts';
 import type { Call, Dense, Kernel } from './kernel.ts';
 import { taps, volume, type Window, windowOf } from './window.ts';
 

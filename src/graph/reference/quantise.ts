@@ -1,8 +1,8 @@
-import { attributeDataType } from '../data-types.ts';
+import { attributeDataType, rangeOf } from '../data-types.ts';
 import type { DataType } from '../ir.ts';
 import { zipped } from './arithmetic.ts';
 import { Conv } from './conv.ts';
-import { caster, rangeOf } from './convert.ts';
+import { caster } from './convert.ts';
 import { formatOf, roundEven } from './formats.ts';
 import type { Call, Dense, Kernel } from './kernel.ts';
 import { multiplied } from './linear.ts';

@@ -1,4 +1,5 @@
-import { rangeOf, settled } from './convert.ts';
+import { rangeOf } from '../data-types.ts';
+import { settled } from './convert.ts';
 import { type Call, type Dense, elements, type Kernel } from './kernel.ts';
 import { along, permuted } from './strides.ts';
 
