@@ -19,22 +19,42 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
 import touchstone_torch  # noqa: E402
-from touchstone_torch import ARCHITECTURES, BasicBlock, load_weights  # noqa: E402
+from touchstone_torch import (  # noqa: E402
+    ARCHITECTURES,
+    BasicBlock,
+    Bottleneck,
+    PreActBlock,
+    ResNet,
+    WideBlock,
+    load_weights,
+)
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
 net, inputs, graphs = None, {}, {}
 memory_format = torch.contiguous_format
 
 
+# What normalises a convolution's output and nothing else, by the kind of module that holds both. The last normalisation
+# of a network of pre-activation blocks, and the first of each block, follow a sum.
+FOLDS = [
+    (ResNet, [("conv1", "bn1")]),
+    (BasicBlock, [("conv1", "bn1"), ("conv2", "bn2")]),
+    (Bottleneck, [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")]),
+    ((PreActBlock, WideBlock), [("conv1", "bn2")]),
+]
+
+
 def fused(module):
     """Folds every BatchNorm2d into the convolution before it, as our export does."""
-    for block in [module, *(m for m in module.modules() if isinstance(m, BasicBlock))]:
-        for conv, bn in (("conv1", "bn1"), ("conv2", "bn2")):
-            if hasattr(block, conv) and hasattr(block, bn):
+    for block in list(module.modules()):
+        for kind, pairs in FOLDS:
+            for conv, bn in pairs if isinstance(block, kind) else []:
                 setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, bn)))
                 setattr(block, bn, torch.nn.Identity())
-        if isinstance(block, BasicBlock) and len(block.shortcut) == 2:
-            block.shortcut = torch.nn.Sequential(fuse_conv_bn_eval(block.shortcut[0], block.shortcut[1]))
+        if isinstance(block, torch.nn.Sequential):
+            for i, (conv, bn) in enumerate(zip(block, block[1:])):
+                if isinstance(conv, torch.nn.Conv2d) and isinstance(bn, torch.nn.BatchNorm2d):
+                    block[i], block[i + 1] = fuse_conv_bn_eval(conv, bn), torch.nn.Identity()
     return module
 
 

@@ -28,6 +28,14 @@ export interface Program {
 /** Values by name: plain row-major arrays with their shapes. */
 export type Values = Readonly<Record<string, Tensor>>;
 
+/** How often a program runs, and which of its results are fed back to it in between. */
+export interface Loop {
+  /** The output that becomes each of these inputs. */
+  readonly carry: Readonly<Record<string, string>>;
+  /** At least 1. */
+  readonly times: number;
+}
+
 /** A compiled program. */
 export interface Executable {
   /**
@@ -36,6 +44,12 @@ export interface Executable {
    * @throws E_ENGINE where the engine fails, E_SHAPE where a feed does not fit
    */
   run(feeds: Values): Promise<Record<string, Tensor>>;
+  /**
+   * Runs it `times` times with results fed back, which an engine may keep on its device meanwhile; each run counts.
+   *
+   * @returns what the last run gives
+   */
+  iterate(feeds: Values, loop: Loop): Promise<Record<string, Tensor>>;
   /** Frees what the engine holds for it. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /** The graph: ONNX models in memory, their types, building, reading and writing. */
 export {
   type AttributeValue,
+  constantOf,
   float,
   float32,
   floatOf,
@@ -25,8 +26,9 @@ export { rename, valueNames } from './passes/rename.ts';
 export { dropNoOps } from './passes/simplify.ts';
 export * from './proto/index.ts';
 export { callKernel, type Dense, denseOf, evaluate, tensorOf } from './reference/index.ts';
-export { nodeLabel, type TensorType } from './shapes/index.ts';
-export { padsOf, resolveSlice, sliceOf } from './shapes/layout.ts';
+export { inferNode, nodeLabel, type ShapeContext, type TensorType } from './shapes/index.ts';
+export { padsOf, permutationOf, resolveSlice, sliceOf, splitSizes } from './shapes/layout.ts';
+export { equationOf } from './shapes/linear.ts';
 export { keepsDims, reducedAxes } from './shapes/reduce.ts';
 export { type Window, windowOf, windowOutput } from './shapes/spatial.ts';
 export { validateModel } from './validate.ts';

@@ -1,5 +1,7 @@
 import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
+import { hasNvidiaGpu } from '../setup/nvidia.ts';
+import { tensorflowSetup } from '../setup/tensorflow-state.ts';
 
 /** An engine as `--engine`, `--device` and `--threads` ask for it. */
 export interface EngineRequest {
@@ -21,13 +23,18 @@ export async function openEngine({ engine, device: wanted, threads }: EngineRequ
     throw new TouchstoneError('E_OPTION', `--engine ${engine}`, ENGINES.join(', '));
   const device = DEVICES.find((d) => d === wanted);
   if (!device) throw new TouchstoneError('E_OPTION', `--device ${wanted}`, DEVICES.join(', '));
-  if (engine === 'tensorflow')
-    throw new TouchstoneError(
-      'E_ENGINE',
-      'the tensorflow engine is not part of this version',
-      'onnxruntime',
-      'leave --engine out',
-    );
+  const options = { device, ...(threads === undefined ? {} : { threads }) };
+  if (engine === 'tensorflow' || (engine === 'auto' && prefersTensorflow(device))) {
+    const { tensorflowEngine } = await import('../engine/tensorflow/index.ts');
+    return tensorflowEngine(options);
+  }
   const { onnxruntimeEngine } = await import('../engine/onnxruntime/index.ts');
-  return onnxruntimeEngine({ device, ...(threads === undefined ? {} : { threads }) });
+  return onnxruntimeEngine(options);
+}
+
+/** TensorFlow is the choice where it is set up with a GPU: its values stay there between runs. */
+function prefersTensorflow(device: (typeof DEVICES)[number]): boolean {
+  if (device === 'cpu' || !hasNvidiaGpu()) return false;
+  const setup = tensorflowSetup();
+  return setup.state === 'ready' && setup.variant === 'gpu';
 }

@@ -59,18 +59,17 @@ export async function createLearner(
       };
     },
 
-    async ascend(x, y, clean, { threat, stepSize }) {
+    async ascend(x, y, clean, { threat, stepSize }, times = 1) {
       ascent ??= trainer.compile({ ...attacked, after: ascentGraph(threat.norm) });
       const program = await ascent;
-      const outputs = await timed('gradient', () =>
-        program.run({
-          x: imageTensor(x),
-          y: labelTensor(y),
-          clean: imageTensor(clean),
-          epsilon: scalar(threat.epsilon),
-          step_size: scalar(stepSize),
-        }),
-      );
+      const feeds = {
+        x: imageTensor(x),
+        y: labelTensor(y),
+        clean: imageTensor(clean),
+        epsilon: scalar(threat.epsilon),
+        step_size: scalar(stepSize),
+      };
+      const outputs = await timed('gradient', () => program.iterate(feeds, { carry: { x: 'next' }, times }));
       return floatsOf(outputs, 'next');
     },
 

@@ -5,8 +5,13 @@ import type { Key } from '../random/index.ts';
 export interface Learner {
   /** Forward and backward at the current parameters, which stay as they are: logits, ℓ and ∇ₓℓ per sample. */
   gradient(x: Images, y: Int32Array): Promise<LossGradient>;
-  /** x ← Π(x + α·sign ∇ℓ(x)), around `clean`: the same passes, and the step where the gradient is. */
-  ascend(x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Float32Array>;
+  /**
+   * x ← Π(x + α·sign ∇ℓ(x)), around `clean`: the same passes, and the step where the gradient is.
+   *
+   * @param times how many such steps; what is between them may stay on the device
+   * @default times 1
+   */
+  ascend(x: Images, y: Int32Array, clean: Images, step: AscentStep, times?: number): Promise<Float32Array>;
   /** One optimizer step on the mean loss of these images. */
   update(x: Images, y: Int32Array): Promise<Update>;
   /**

@@ -14,18 +14,18 @@ import { type Method, recordOf, type StepArguments } from './method.ts';
 export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
   options.start === 'random' ? randomStart(x, threat, key.fold('start')) : x.data.slice();
 
-/** One step: δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε). */ // Alg. 1, l. 6–7
-export const pgdStep = (
+/** Steps of δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε). */ // Alg. 1, l. 6–7
+export const pgdSteps = (
   adversarial: Images,
   { learner, x, y, threat, stepSize }: StepArguments,
-): Promise<Float32Array> => learner.ascend(adversarial, y, x, { threat, stepSize });
+  count: number,
+): Promise<Float32Array> => learner.ascend(adversarial, y, x, { threat, stepSize }, count);
 
 /** x + δᵀ. */ // Alg. 1, l. 5–8
 export async function pgdPerturb(args: StepArguments, from: Float32Array): Promise<Images> {
   const { shape } = args.x;
-  let data = from;
-  for (let t = 1; t <= args.steps; t++) data = await pgdStep({ data, shape }, args);
-  return { data, shape };
+  if (args.steps === 0) return { data: from, shape };
+  return { data: await pgdSteps({ data: from, shape }, args, args.steps), shape };
 }
 
 export const pgd: Method = {

@@ -127,7 +127,7 @@ describe('checks', () => {
 /** Folders by layer: a file may import from its own layer and those before it. */
 const LAYERS = [
   ['random', 'graph'],
-  ['autodiff', 'losses', 'io'],
+  ['autodiff', 'losses', 'io', 'setup'],
   ['engine'],
   ['train', 'eval', 'export', 'data', 'report'],
   ['runs'],

@@ -30,4 +30,9 @@ export const commands = {
   gradient: entry('write the gradient graph of a classifier as ONNX', () => import('./gradient.ts')),
   bench: entry('time engines or attacks on this machine, beside their peers', () => import('./bench.ts')),
   data: entry('list and verify data sets', () => import('./data.ts')),
+  setup: entry('fetch what npm does not bring: tensorflow or cuda', () => import('./setup.ts')),
+  doctor: entry(
+    'say what is set up on this machine, and the command for what is not',
+    () => import('./doctor.ts'),
+  ),
 } as const satisfies Record<string, Entry>;

@@ -15,6 +15,3 @@ export function cudaIsSetUp(): boolean {
     return existsSync(folder) && readdirSync(folder).some((name) => name.includes('providers_cuda'));
   });
 }
-
-/** Whether a driver is loaded, as far as its device files tell; beyond Linux the provider itself has to. */
-export const hasNvidiaGpu = (): boolean => process.platform !== 'linux' || existsSync('/dev/nvidiactl');

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { TouchstoneError } from '../../errors.ts';
+import { hasNvidiaGpu } from '../../setup/nvidia.ts';
 import { PassCounter } from '../counter.ts';
 import type { Engine, EngineOptions, Executable } from '../engine.ts';
+import { iterating } from '../iterate.ts';
 import { SessionByBatch } from './by-batch.ts';
-import { cudaIsSetUp, hasNvidiaGpu } from './cuda.ts';
+import { cudaIsSetUp } from './cuda.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { createTrainer } from './trainer.ts';
 
@@ -47,11 +49,13 @@ export function onnxruntimeEngine(options: EngineOptions = {}): Engine {
     counts: () => runtime.counter.read(),
     async compile(program) {
       const session = await SessionByBatch.create(lowered(program, device), runtime);
+      const run: Executable['run'] = (feeds) => {
+        runtime.counter.count(program, feeds);
+        return session.run(feeds);
+      };
       const executable: Executable = {
-        run(feeds) {
-          runtime.counter.count(program, feeds);
-          return session.run(feeds);
-        },
+        run,
+        iterate: iterating(run),
         async close() {
           if (open.delete(executable)) await session.close();
         },

@@ -9,6 +9,7 @@ import {
   writeModel,
 } from '../../graph/index.ts';
 import type { Values } from '../engine.ts';
+import { checkFeeds } from '../feeds.ts';
 
 export interface SessionOptions {
   readonly device: 'cpu' | 'cuda';
@@ -80,7 +81,10 @@ export class Session {
    * @throws E_SHAPE where a feed is missing or does not fit its input, E_ENGINE where onnxruntime fails
    */
   async run(feeds: Values, fetch?: readonly string[]): Promise<Record<string, Tensor>> {
-    checkFeeds(this.#session.inputMetadata, feeds);
+    checkFeeds(
+      this.#session.inputMetadata.filter((i) => i.isTensor),
+      feeds,
+    );
     const tensors: Record<string, ort.Tensor> = {};
     for (const [name, tensor] of Object.entries(feeds)) tensors[name] = toOrt(name, tensor);
     try {
@@ -104,25 +108,6 @@ export class Session {
     if (this.#closed) return;
     this.#closed = true;
     await this.#session.release();
-  }
-}
-
-/** Checks shapes before onnxruntime does: a dimension of one name has one size in all feeds. */
-function checkFeeds(inputs: readonly ort.InferenceSession.ValueMetadata[], feeds: Values): void {
-  const symbols = new Map<string, number>();
-  for (const input of inputs) {
-    if (!input.isTensor) continue;
-    const feed = feeds[input.name];
-    const expected = input.shape.map((d) => (typeof d === 'string' ? (symbols.get(d) ?? d) : d));
-    const problem = (got: string) =>
-      new TouchstoneError('E_SHAPE', `input ${input.name} ${got}`, formatShape(expected));
-    if (!feed) throw problem('is missing');
-    const fits = expected.every((d, i) => typeof d === 'string' || d === feed.shape[i]);
-    if (feed.shape.length !== expected.length || !fits) throw problem(`of shape ${formatShape(feed.shape)}`);
-    if (feed.data.length !== feed.shape.reduce((a, b) => a * b, 1))
-      throw problem(`of shape ${formatShape(feed.shape)} with ${feed.data.length} elements`);
-    for (const [i, d] of expected.entries())
-      if (typeof d === 'string' && d !== '') symbols.set(d, feed.shape[i]!);
   }
 }
 

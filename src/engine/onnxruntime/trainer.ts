@@ -1,13 +1,7 @@
-import { TouchstoneError } from '../../errors.ts';
-import {
-  asInputs,
-  float32,
-  formatShape,
-  type Graph,
-  statisticNames,
-  type Tensor,
-} from '../../graph/index.ts';
+import { asInputs, float32, type Graph, type Tensor } from '../../graph/index.ts';
 import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
+import { iterating } from '../iterate.ts';
+import { checkState, initialValues } from '../training-state.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
 import { next, sgdStep, velocityOf } from './update.ts';
@@ -20,14 +14,8 @@ export async function createTrainer(
   runtime: Runtime,
   { model, parameters, optimizer }: TrainingOptions,
 ): Promise<Trainer> {
-  const statistics = statisticNames(model);
-  const live = [...parameters, ...statistics];
-  const values = new Map<string, Tensor>();
-  for (const name of live) {
-    const tensor = model.initializers.get(name);
-    if (!tensor) throw new TouchstoneError('E_UNSUPPORTED', `no initializer "${name}" to train`);
-    values.set(name, tensor);
-  }
+  const values = initialValues({ model, parameters });
+  const live = [...values.keys()];
   const velocities = new Map<string, Tensor>(
     parameters.map((name) => {
       const { shape } = values.get(name)!;
@@ -51,6 +39,7 @@ export async function createTrainer(
 
   const executable = (session: Session, run: Executable['run']): Executable => ({
     run,
+    iterate: iterating(run),
     close: () => session.close(),
   });
 
@@ -86,8 +75,7 @@ export async function createTrainer(
     state: () => ({ parameters: copy(values), velocities: copy(velocities) }),
 
     restore(state: TrainingState) {
-      checkSame(values, state.parameters);
-      checkSame(velocities, state.velocities);
+      checkState({ parameters: values, velocities }, state);
       for (const name of values.keys()) values.set(name, state.parameters.get(name)!);
       for (const name of velocities.keys()) velocities.set(name, state.velocities.get(name)!);
     },
@@ -108,15 +96,3 @@ function take(outputs: Record<string, Tensor>, name: string, to: (t: Tensor) => 
 
 const copy = (map: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
   new Map([...map].map(([name, t]) => [name, { ...t, data: (t.data as Float32Array).slice() }]));
-
-function checkSame(own: ReadonlyMap<string, Tensor>, from: ReadonlyMap<string, Tensor>): void {
-  for (const [name, { shape }] of own) {
-    const tensor = from.get(name);
-    if (!tensor || formatShape(tensor.shape) !== formatShape(shape))
-      throw new TouchstoneError(
-        'E_SHAPE',
-        `the checkpoint's ${name} is ${tensor ? formatShape(tensor.shape) : 'missing'}`,
-        formatShape(shape),
-      );
-  }
-}

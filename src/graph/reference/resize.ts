@@ -21,6 +21,8 @@ interface Sample {
  */
 function original(c: Call, mode: string, x: number, { size, out, scale, roi }: Axis): number {
   const f = Math.fround;
+  // An axis that keeps its size is left as it is.
+  if (scale === 1 && mode !== 'tf_crop_and_resize') return x;
   switch (mode) {
     case 'half_pixel':
       return f(f((x + 0.5) / scale) - 0.5);

@@ -1,0 +1,146 @@
+import type { Op } from '../../../graph/index.ts';
+import type { TfOp } from '../call.ts';
+import * as activation from './activation.ts';
+import * as conv from './conv.ts';
+import * as elementwise from './elementwise.ts';
+import * as gather from './gather.ts';
+import * as generate from './generate.ts';
+import * as layout from './layout.ts';
+import * as linear from './linear.ts';
+import * as normalisation from './normalisation.ts';
+import * as pool from './pool.ts';
+import * as quantise from './quantise.ts';
+import * as reduce from './reduce.ts';
+import * as resize from './resize.ts';
+import * as scatter from './scatter.ts';
+import * as select from './select.ts';
+import * as softmax from './softmax.ts';
+
+/**
+ * One entry per operator: how it is written with tfjs's, or why it cannot be. An operator listed in src/graph/ops.ts
+ * without a line here does not compile.
+ */
+export const ops: { readonly [O in Op]: TfOp | string } = {
+  Abs: elementwise.Abs,
+  Acos: elementwise.Acos,
+  Acosh: elementwise.Acosh,
+  Add: elementwise.Add,
+  And: elementwise.And,
+  ArgMax: select.ArgMax,
+  ArgMin: select.ArgMin,
+  Asin: elementwise.Asin,
+  Asinh: elementwise.Asinh,
+  Atan: elementwise.Atan,
+  Atanh: elementwise.Atanh,
+  AveragePool: pool.AveragePool,
+  BatchNormalization: normalisation.BatchNormalization,
+  Bernoulli: generate.Bernoulli,
+  Cast: elementwise.Cast,
+  Ceil: elementwise.Ceil,
+  Clip: elementwise.Clip,
+  Concat: layout.Concat,
+  Constant: generate.Constant,
+  ConstantOfShape: generate.ConstantOfShape,
+  Conv: conv.Conv,
+  ConvTranspose: conv.ConvTranspose,
+  Cos: elementwise.Cos,
+  Cosh: elementwise.Cosh,
+  CumSum: layout.CumSum,
+  DepthToSpace: layout.DepthToSpace,
+  DequantizeLinear: quantise.DequantizeLinear,
+  Div: elementwise.Div,
+  Dropout: generate.Dropout,
+  Einsum: linear.Einsum,
+  Elu: activation.Elu,
+  Equal: elementwise.Equal,
+  Erf: elementwise.Erf,
+  Exp: elementwise.Exp,
+  Expand: layout.Expand,
+  EyeLike: generate.EyeLike,
+  Flatten: layout.Reshape,
+  Floor: elementwise.Floor,
+  Gather: gather.Gather,
+  GatherElements: gather.GatherElements,
+  GatherND: gather.GatherND,
+  Gelu: activation.Gelu,
+  Gemm: linear.Gemm,
+  GlobalAveragePool: pool.GlobalAveragePool,
+  Greater: elementwise.Greater,
+  GreaterOrEqual: elementwise.GreaterOrEqual,
+  HardSigmoid: activation.HardSigmoid,
+  Hardmax: select.Hardmax,
+  Identity: layout.Identity,
+  InstanceNormalization: normalisation.InstanceNormalization,
+  IsInf: elementwise.IsInf,
+  IsNaN: elementwise.IsNaN,
+  LayerNormalization: normalisation.LayerNormalization,
+  LeakyRelu: activation.LeakyRelu,
+  Less: elementwise.Less,
+  LessOrEqual: elementwise.LessOrEqual,
+  Log: elementwise.Log,
+  LogSoftmax: softmax.LogSoftmax,
+  MatMul: linear.MatMul,
+  Max: elementwise.Max,
+  MaxPool: pool.MaxPool,
+  Min: elementwise.Min,
+  Mod: elementwise.Mod,
+  Mul: elementwise.Mul,
+  Neg: elementwise.Neg,
+  NonZero: 'the shape of its output follows from its data',
+  Not: elementwise.Not,
+  OneHot: select.OneHot,
+  Or: elementwise.Or,
+  PRelu: activation.PRelu,
+  Pad: layout.Pad,
+  Pow: elementwise.Pow,
+  QuantizeLinear: quantise.QuantizeLinear,
+  RandomNormal: generate.RandomNormal,
+  RandomNormalLike: generate.RandomNormal,
+  RandomUniform: generate.RandomUniform,
+  RandomUniformLike: generate.RandomUniform,
+  Range: generate.Range,
+  ReduceL2: reduce.ReduceL2,
+  ReduceLogSumExp: reduce.ReduceLogSumExp,
+  ReduceMax: reduce.ReduceMax,
+  ReduceMean: reduce.ReduceMean,
+  ReduceMin: reduce.ReduceMin,
+  ReduceProd: reduce.ReduceProd,
+  ReduceSum: reduce.ReduceSum,
+  Relu: activation.Relu,
+  Reshape: layout.Reshape,
+  Resize: resize.Resize,
+  Round: elementwise.Round,
+  ScatterElements: scatter.ScatterElements,
+  ScatterND: scatter.ScatterND,
+  Selu: activation.Selu,
+  Shape: generate.OfShape,
+  Sigmoid: activation.Sigmoid,
+  Sign: elementwise.Sign,
+  Sin: elementwise.Sin,
+  Sinh: elementwise.Sinh,
+  Size: generate.OfShape,
+  Slice: layout.Slice,
+  Softmax: softmax.Softmax,
+  SoftmaxCrossEntropyLoss: softmax.SoftmaxCrossEntropyLoss,
+  Softplus: activation.Softplus,
+  SpaceToDepth: layout.SpaceToDepth,
+  Split: layout.Split,
+  Sqrt: elementwise.Sqrt,
+  Squeeze: layout.Reshape,
+  Sub: elementwise.Sub,
+  Sum: elementwise.Add,
+  Tan: elementwise.Tan,
+  Tanh: activation.Tanh,
+  Tile: layout.Tile,
+  TopK: select.TopK,
+  Transpose: layout.Transpose,
+  Trilu: layout.Trilu,
+  Unsqueeze: layout.Reshape,
+  Where: elementwise.Where,
+  Xor: elementwise.Xor,
+};
+
+/** Operators that this engine has none of tfjs's for, and why. */
+export const unsupportedOps: ReadonlyMap<string, string> = new Map(
+  Object.entries(ops).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+);

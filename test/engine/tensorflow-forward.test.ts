@@ -1,0 +1,3 @@
+import { forwardSuite } from './tensorflow-values.ts';
+
+forwardSuite('js');

@@ -1,0 +1,4 @@
+import { gradientSuite, pathSuite } from './tensorflow-gradients.ts';
+
+gradientSuite('js');
+pathSuite('js');
