@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { architectures } from '../../models/index.ts';
 import { classifierProgram, type Engine } from '../../src/engine/index.ts';
-import { float32, int64, type Node, parameterNames } from '../../src/graph/index.ts';
+import { float32, inTrainingMode, int64, parameterNames } from '../../src/graph/index.ts';
 import { key, uniform } from '../../src/random/index.ts';
-import { bothEngines, difference, differences, floats, once, parameterProgram } from './engines.ts';
+import { bothEngines, difference, differences, floats, once, parameterProgram, smoothed } from './engines.ts';
 
 const TOLERANCE = 1e-4;
 /**
@@ -13,11 +13,6 @@ const TOLERANCE = 1e-4;
  */
 const WITH_KINKS = 0.1;
 const IMAGES = 2;
-
-function smoothed(node: Node): Node {
-  if (node.op === 'Relu') return { ...node, op: 'Softplus' };
-  return node.op === 'MaxPool' ? { ...node, op: 'AveragePool' } : node;
-}
 
 describe('the two engines agree on', () => {
   let engines: { tensorflow: Engine; onnxruntime: Engine };
@@ -52,6 +47,11 @@ describe('the two engines agree on', () => {
     const gradients = [
       [classifierProgram(smooth, 'ce'), feeds, ['gradient']],
       [parameterProgram(smooth, names), { ...feeds, ...weights }, names.map((name) => `d_${name}`)],
+      [
+        parameterProgram(inTrainingMode(smooth), names),
+        { ...feeds, ...weights },
+        names.map((name) => `d_${name}`),
+      ],
     ] as const;
     for (const [of, fed, outputs] of gradients) {
       const a = await once(engines.tensorflow, of, fed);

@@ -80,23 +80,27 @@ export class TensorflowProgram {
 
   #run(fed: Fed, live: Live, kept: Keeper): Map<string, Held> {
     const { graph, gradient } = this.program;
-    const values = new Map<string, Held>(live);
-    for (const { name, dtype } of this.#inputs) values.set(name, Held.plain(dtype, fed.get(name)!));
-    if (!gradient) return this.#forward.run(values, { free: true });
+    // Anew for each interpreter: what a feed was turned into under a tape is freed with the tape.
+    const values = () =>
+      new Map([
+        ...live,
+        ...this.#inputs.map(({ name, dtype }) => [name, Held.plain(dtype, fed.get(name)!)] as const),
+      ]);
+    if (!gradient) return this.#forward.run(values(), { free: true });
 
     const results = new Map<string, Held>();
     /** The gradients of Σ `of`; the graph's outputs outlive the tape in `results`. */
     const differentiated = (interpreter: Interpreter, of: string, wrt: readonly string[]): tf.Tensor[] =>
       valueAndGradients(
         () => {
-          const outputs = interpreter.run(values);
+          const outputs = interpreter.run(values());
           for (const { name } of graph.outputs) {
             const held = outputs.get(name)!;
             results.set(name, held.known() ? held : Held.plain(held.dtype, kept.keep(held.plain())));
           }
           return tf.sum(outputs.get(of)!.plain());
         },
-        wrt.map((name) => values.get(name)!.plain()),
+        wrt.map((name) => live.get(name)?.plain() ?? fed.get(name)!),
       ).gradients;
 
     const found = new Map<string, Held>();
@@ -108,7 +112,7 @@ export class TensorflowProgram {
     if (names.length > 0)
       for (const [i, g] of differentiated(this.#forward, of, wrt).entries())
         found.set(names[i]!, Held.plain('float32', g));
-    const rest = this.#after ? this.#after.run(new Map([...values, ...found]), { free: true }) : found;
+    const rest = this.#after ? this.#after.run(new Map([...values(), ...found]), { free: true }) : found;
     for (const [name, held] of rest) results.set(name, held);
     return results;
   }
