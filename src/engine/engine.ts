@@ -76,15 +76,24 @@ export interface TrainingOptions {
   readonly optimizer: Sgd;
 }
 
+export interface UpdateOptions {
+  /**
+   * An input whose gradient is wanted as well, of each sample's own loss, before the step: it comes back as `gradient`, from
+   * the same backward pass.
+   */
+  readonly input?: string;
+}
+
 /** One set of parameters that lives with the engine and changes by `update` programs. */
 export interface Trainer {
   /** A program on the model that always runs with the current parameters. */
   compile(program: Program): Promise<Executable>;
   /**
    * A program whose mean of `loss` is descended by one SGD step per run. Its feeds are the graph's inputs (without
-   * parameters) and `learning_rate`, a float32 scalar. Outputs named `<statistic>_next` become the new statistics.
+   * parameters) and `learning_rate`, a float32 scalar. Outputs named `<statistic>_next` become the new statistics. Parameters
+   * that the graph does not have stay as they are.
    */
-  compileUpdate(graph: Graph, loss: string): Promise<Executable>;
+  compileUpdate(graph: Graph, loss: string, options?: UpdateOptions): Promise<Executable>;
   /** A copy of the state, for a checkpoint. */
   state(): TrainingState;
   /** Continues from a checkpoint. @throws E_SHAPE where names or shapes differ */

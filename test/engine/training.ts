@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { classifierProgram, type Engine, logitsProgram, type Trainer } from '../../src/engine/index.ts';
+import {
+  classifierProgram,
+  type Engine,
+  logitsProgram,
+  spent,
+  type Trainer,
+} from '../../src/engine/index.ts';
 import {
   float32,
+  GraphBuilder,
   inTrainingMode,
   parameterNames,
   scalar,
@@ -23,7 +30,16 @@ import {
   refused,
   rowsOf,
 } from './models.ts';
-import { crossEntropy, flat, logitsOf, parameterGradient, sgd, unflat } from './oracle.ts';
+import {
+  backThrough,
+  crossEntropy,
+  errorOf,
+  flat,
+  logitsOf,
+  parameterGradient,
+  sgd,
+  unflat,
+} from './oracle.ts';
 
 /** The part of the conformance suite about training. */
 export function trainingConformance(engine: () => Engine): void {
@@ -125,6 +141,44 @@ export function trainingConformance(engine: () => Engine): void {
       expect([...saved.parameters.values()].map(bits), 'restoring does not hand it over').toEqual(before);
       await trainer.close();
       await fresh.close();
+    });
+
+    it('gives each sample’s gradient by its image from the same pass', async () => {
+      const trainer = await start();
+      const { graph } = classifierProgram(linearModel(), 'ce', { differentiate: false });
+      const step = await trainer.compileUpdate(graph, 'loss', { input: 'x' });
+      const before = engine().counts();
+      const out = await step.run({ x, y, learning_rate: scalar(0.5) });
+      expect(spent(before, engine().counts())).toMatchObject({ forward: 1, backward: 1 });
+      const targets = numbers(y);
+      const expected = rowsOf(x).map((row, n) =>
+        backThrough(linear, errorOf(logitsOf(linear, row), targets[n]!)),
+      );
+      expect(Object.keys(out).sort()).toEqual(['gradient', 'logits', 'loss']);
+      // A sixth of each, times six.
+      expectClose(numbers(out.gradient!), expected.flat(), FEW_OPERATIONS);
+      const plain = await start();
+      await (await update(plain)).run({ x, y, learning_rate: scalar(0.5) });
+      expectClose(parameters(trainer), parameters(plain), FEW_OPERATIONS);
+      await trainer.close();
+      await plain.close();
+    });
+
+    it('leaves parameters alone that a graph does not have, and their velocities', async () => {
+      const trainer = await start();
+      await (await update(trainer)).run({ x, y, learning_rate: scalar(0.5) });
+      const before = trainer.state();
+      const b = new GraphBuilder();
+      const bias = b.initializer('bias', random('bias', [CLASSES]));
+      b.output(b.op('Mul', [b.input('x', 'float32', ['N', CLASSES]), bias]), 'loss');
+      const step = await trainer.compileUpdate(b.build(), 'loss');
+      await step.run({ x: random('other', [2, CLASSES]), learning_rate: scalar(0.5) });
+      const after = trainer.state();
+      for (const part of ['parameters', 'velocities'] as const) {
+        expect(bits(after[part].get('weight')!)).toBe(bits(before[part].get('weight')!));
+        expect(bits(after[part].get('bias')!)).not.toBe(bits(before[part].get('bias')!));
+      }
+      await trainer.close();
     });
 
     it('refuses a state of another model', async () => {

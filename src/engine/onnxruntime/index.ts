@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { TouchstoneError } from '../../errors.ts';
-import { hasNvidiaGpu } from '../../setup/nvidia.ts';
+import { hasNvidiaGpu } from '../../setup/gpu.ts';
 import { PassCounter } from '../counter.ts';
 import type { Engine, EngineOptions, Executable } from '../engine.ts';
 import { iterating } from '../iterate.ts';

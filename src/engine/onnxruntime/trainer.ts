@@ -1,6 +1,7 @@
 import { asInputs, float32, type Graph, type Tensor } from '../../graph/index.ts';
 import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
 import { iterating } from '../iterate.ts';
+import { perSample } from '../per-sample.ts';
 import { checkState, initialValues } from '../training-state.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
@@ -53,8 +54,10 @@ export async function createTrainer(
       });
     },
 
-    async compileUpdate(graph: Graph, loss: string) {
-      const step = sgdStep(asInputs(graph, present(graph)), loss, parameters, optimizer, runtime.device);
+    async compileUpdate(graph, loss, { input } = {}) {
+      const own = present(graph);
+      const trained = parameters.filter((name) => own.includes(name));
+      const step = sgdStep(asInputs(graph, own), loss, trained, optimizer, runtime.device, input);
       const { session, uses } = await open(step);
       const program = { graph, gradient: { of: loss, wrt: parameters, names: [] } };
       return executable(session, async (feeds) => {
@@ -68,7 +71,7 @@ export async function createTrainer(
           take(outputs, next(velocityOf(name)), (t) =>
             velocities.set(name, float32(t.data as Float32Array, t.shape)),
           );
-        return outputs;
+        return input === undefined ? outputs : { ...outputs, gradient: perSample(outputs.gradient!) };
       });
     },
 

@@ -10,6 +10,7 @@ export const velocityOf = (name: string): string => `${name}_velocity`;
  * One step of SGD as a graph: v ← μv + (∇L + λp), p ← p − γv, with L the mean of `loss` over the batch.
  *
  * @param graph a forward graph whose parameters are inputs
+ * @param input whose gradient, of the mean, is a further output, `gradient`
  */
 export function sgdStep(
   graph: Graph,
@@ -17,12 +18,15 @@ export function sgdStep(
   parameters: readonly string[],
   sgd: Sgd,
   emitter: Emitter,
+  input?: string,
 ): Graph {
   const b = GraphBuilder.from(graph);
   const mean = b.op('ReduceMean', [loss], { keepdims: 0 }, 'mean_loss');
-  const gradients = backward(b, { of: mean, wrt: parameters, emitter });
+  const wrt = input === undefined ? parameters : [...parameters, input];
+  const gradients = backward(b, { of: mean, wrt, emitter });
   const rate = b.input('learning_rate', 'float32', []);
   for (const output of graph.outputs) b.output(output.name);
+  if (input !== undefined) b.output(gradients.at(-1)!, 'gradient');
   for (const [i, name] of parameters.entries()) {
     const shape = b.shape(name);
     const velocity = b.input(velocityOf(name), 'float32', shape);

@@ -4,6 +4,7 @@ import type { PassCounter } from '../counter.ts';
 import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Values } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { iterating } from '../iterate.ts';
+import { perSample } from '../per-sample.ts';
 import { checkState, initialValues } from '../training-state.ts';
 import { executable } from './executable.ts';
 import { Held, upload } from './held.ts';
@@ -25,11 +26,13 @@ export async function createTrainer(training: TrainingOptions, counter: PassCoun
   };
 
   /** v ← μv + (∇ + λp), p ← p − γv */
-  function descend(gradients: ReadonlyMap<string, Held>, rate: number): void {
+  function descend(results: ReadonlyMap<string, Held>, rate: number): void {
     optimizer.setLearningRate(rate);
     const decayed = parameters.map((name) => {
-      const [p, g] = [variables.get(name)!, gradients.get(gradientOf(name))!.plain()];
-      return { name: p.name, tensor: sgd.weightDecay ? tf.add(g, tf.mul(p, sgd.weightDecay)) : g };
+      const [p, g] = [variables.get(name)!, results.get(gradientOf(name))?.plain()];
+      // The optimizer knows its velocities by their places, so one that stays as it is keeps its own.
+      const tensor = g && (sgd.weightDecay ? tf.add(g, tf.mul(p, sgd.weightDecay)) : g);
+      return { name: p.name, tensor: tensor as tf.Tensor };
     });
     if (decayed.length > 0) optimizer.applyGradients(decayed);
   }
@@ -49,8 +52,9 @@ export async function createTrainer(training: TrainingOptions, counter: PassCoun
       return compiled;
     },
 
-    async compileUpdate(graph, loss) {
-      const program = updateProgram(graph, loss, parameters);
+    async compileUpdate(graph, loss, { input } = {}) {
+      const trained = parameters.filter((name) => graph.initializers.has(name));
+      const program = updateProgram(graph, loss, trained, input);
       const compiled = new TensorflowProgram(program, live);
       programs.add(compiled);
       const run = async (feeds: Values): ReturnType<Executable['run']> => {
@@ -62,8 +66,9 @@ export async function createTrainer(training: TrainingOptions, counter: PassCoun
           descend(results, Number(feeds.learning_rate!.data[0]));
           moveStatistics(results);
           forget();
-          const inner = new Set([MEAN, ...parameters.map(gradientOf), ...[...variables.keys()].map(nextOf)]);
-          return downloaded(new Map([...results].filter(([name]) => !inner.has(name))));
+          const inner = new Set([MEAN, ...trained.map(gradientOf), ...[...variables.keys()].map(nextOf)]);
+          const outputs = downloaded(new Map([...results].filter(([name]) => !inner.has(name))));
+          return input === undefined ? outputs : { ...outputs, gradient: perSample(outputs.gradient!) };
         });
       };
       return { run, iterate: iterating(run), close: async () => compiled.close() };
@@ -93,15 +98,19 @@ const MEAN = 'mean_loss';
 const gradientOf = (name: string): string => `d_${name}`;
 const nextOf = (name: string): string => `${name}_next`;
 
-/** The graph with the mean of a loss, differentiated by the parameters. */
-function updateProgram(graph: Graph, loss: string, parameters: readonly string[]): Program {
+/** The graph with the mean of a loss, differentiated by the parameters and, where asked for, an input. */
+function updateProgram(graph: Graph, loss: string, trained: readonly string[], input?: string): Program {
   const b = GraphBuilder.from(graph);
   const mean = b.op('ReduceMean', [loss], { keepdims: 0 });
   for (const { name } of graph.outputs) b.output(name);
   b.output(mean, MEAN);
   return {
     graph: b.build(graph.name),
-    gradient: { of: MEAN, wrt: parameters, names: parameters.map(gradientOf) },
+    gradient: {
+      of: MEAN,
+      wrt: [...trained, ...(input === undefined ? [] : [input])],
+      names: [...trained.map(gradientOf), ...(input === undefined ? [] : ['gradient'])],
+    },
   };
 }
 
