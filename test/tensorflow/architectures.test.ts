@@ -3,7 +3,16 @@ import { architectures } from '../../models/index.ts';
 import { classifierProgram, type Engine } from '../../src/engine/index.ts';
 import { float32, inTrainingMode, int64, parameterNames } from '../../src/graph/index.ts';
 import { key, uniform } from '../../src/random/index.ts';
-import { bothEngines, difference, differences, floats, once, parameterProgram, smoothed } from './engines.ts';
+import {
+  bothEngines,
+  difference,
+  differences,
+  floats,
+  largest,
+  once,
+  parameterProgram,
+  smoothed,
+} from './engines.ts';
 
 const TOLERANCE = 1e-4;
 /**
@@ -38,10 +47,7 @@ describe('the two engines agree on', () => {
       expect(difference(floats(theirs[name]!), floats(ours[name]!)), name).toBeLessThanOrEqual(TOLERANCE);
     expect(Math.max(...differences(theirs.gradient!, ours.gradient!))).toBeLessThanOrEqual(WITH_KINKS);
 
-    const smooth = {
-      ...model,
-      nodes: model.nodes.map(smoothed),
-    };
+    const smooth = smoothed(model);
     const names = parameterNames(model);
     const weights = Object.fromEntries(names.map((name) => [name, model.initializers.get(name)!]));
     const gradients = [
@@ -56,8 +62,10 @@ describe('the two engines agree on', () => {
     for (const [of, fed, outputs] of gradients) {
       const a = await once(engines.tensorflow, of, fed);
       const b = await once(engines.onnxruntime, of, fed);
+      // A bias before a normalisation by the batch has no gradient: all that there is of it is rounding.
+      const least = 1e-3 * Math.max(...outputs.map((name) => largest(floats(b[name]!))));
       for (const name of outputs)
-        expect(difference(floats(a[name]!), floats(b[name]!)), name).toBeLessThanOrEqual(TOLERANCE);
+        expect(difference(floats(a[name]!), floats(b[name]!), least), name).toBeLessThanOrEqual(TOLERANCE);
     }
   });
 });

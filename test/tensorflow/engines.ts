@@ -25,19 +25,19 @@ export function parameterProgram(model: Graph, names: readonly string[], logits?
   const { graph } = classifierProgram(model, 'ce', { differentiate: false, ...(logits ? { logits } : {}) });
   const b = GraphBuilder.from(asInputs(graph, names));
   for (const { name } of graph.outputs) b.output(name);
-  b.output(b.op('ReduceMean', ['loss'], { keepdims: 0 }), 'mean');
-  const gradient = { of: 'mean', wrt: names, names: names.map((name) => `d_${name}`) };
+  // A name that the builder chose: files have values named mean.
+  const mean = b.op('ReduceMean', ['loss'], { keepdims: 0 });
+  b.output(mean);
+  const gradient = { of: mean, wrt: names, names: names.map((name) => `d_${name}`) };
   return { graph: b.build(), gradient };
 }
 
-/** The largest difference, relative to the largest number. */
-export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [worst, largest] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
-    largest = Math.max(largest, Math.abs(b[i]!));
-  }
-  return worst === 0 ? 0 : worst / largest;
+export const largest = (v: Float32Array): number => v.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+/** The largest difference, relative to the largest number, or to `least` where that is more. */
+export function difference(a: Float32Array, b: Float32Array, least = 0): number {
+  const worst = b.reduce((most, v, i) => Math.max(most, Math.abs(a[i]! - v)), 0);
+  return worst === 0 ? 0 : worst / Math.max(largest(b), least);
 }
 
 /** The same for each image by itself. */
