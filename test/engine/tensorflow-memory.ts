@@ -10,8 +10,8 @@ const STEPS = 200;
 /** What an engine on tfjs leaves on the device: nothing but parameters and, once, their copies in other orders. */
 export function memorySuite(makeEngine: () => Promise<Engine>): void {
   it(`keeps its memory flat over ${STEPS} steps of training and attack`, async () => {
-    const empty = (await makeEngine(), tf.memory().numTensors);
     const engine = await makeEngine();
+    const empty = tf.memory().numTensors;
     const model = normalisedModel();
     const optimizer = { momentum: 0.9, weightDecay: 1e-3 };
     const trainer = await engine.trainer({ model, parameters: parameterNames(model), optimizer });
