@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/tensorflow/**'],
+          exclude: ['test/browser/**', 'test/cuda/**', 'test/tensorflow/**'],
         },
       },
       {
@@ -19,6 +19,17 @@ export default defineConfig({
           name: 'tensorflow',
           include: ['test/tensorflow/**/*.test.ts'],
           testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // On a machine with an NVIDIA GPU: see docs/gpu.md.
+        test: {
+          name: 'cuda',
+          include: ['test/cuda/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },

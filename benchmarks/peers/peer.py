@@ -1,21 +1,30 @@
 """The Python side of the peer benchmarks: answers one JSON request per line with one JSON line, timing itself.
 
-Requests: {"do": "load", "weights", "architecture"?, "fuse"?, "channelsLast"?}, {"do": "forward"|"gradient", "batch", "shape"},
-{"do": "pgd", "data", "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out"} builds a network of nets.py, writes it
-as ONNX and loads it; {"do": "adjoint", "model", "ours", "batch", "shape"} has onnx-ad differentiate a file and loads
-what we made of it; {"do": "runGraph", "which": "ours"|"onnx-ad"} runs one.
+Requests: {"do": "hello", "device": "auto"|"cpu"|"cuda"} says on what it computes from then on; {"do": "load",
+"weights", "architecture"?, "fuse"?, "channelsLast"?, "as"?} reads a network, {"do": "forget", "use"} drops it; {"do":
+"forward"|"gradient"|"pgd-step"|"pgd-10"|"pgd-10-apart"|"train-step", "use"?, "batch", "shape"} are the phases of
+engines/phases.ts, with its PGD and SGD, and answer with the passes through the network, too; {"do": "pgd", "data",
+"limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out", "as"?} builds a network of nets.py, writes it as ONNX
+and loads it; {"do": "adjoint", "model", "ours", "batch", "shape"} has onnx-ad differentiate a file and loads what we
+made of it; {"do": "runGraph", "which": "ours"|"onnx-ad"} runs one.
 """
 
+import copy
 import json
 import os
 import sys
 import time
 import warnings
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+try:
+    import numpy as np
+    import onnx  # noqa: F401 what reads the weights needs it
+    import torch
+    import torch.nn.functional as F
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+except ImportError as error:
+    print(json.dumps({"error": f"{sys.executable} has no {error.name}"}), flush=True)
+    sys.exit(0)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
 import touchstone_torch  # noqa: E402
@@ -30,8 +39,9 @@ from touchstone_torch import (  # noqa: E402
 )
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
-net, inputs, graphs = None, {}, {}
-memory_format = torch.contiguous_format
+device = torch.device("cpu")
+nets, inputs, graphs = {}, {}, {}
+passes = {"forward": 0, "backward": 0}
 
 
 # What normalises a convolution's output and nothing else, by the kind of module that holds both. The last normalisation
@@ -58,22 +68,128 @@ def fused(module):
     return module
 
 
+class Network:
+    """A network in inference form with its parameters frozen, and its copy under training, made when first needed."""
+
+    def __init__(self, module, memory_format):
+        self.memory_format = memory_format
+        self.frozen = module.eval().to(device, memory_format=memory_format)
+        self.frozen.requires_grad_(False)
+        self._optimizer = None
+
+    @property
+    def trained(self):
+        if not hasattr(self, "_trained"):
+            self._trained = copy.deepcopy(self.frozen).requires_grad_(True)
+        return self._trained
+
+    def optimizer(self, request):
+        if self._optimizer is None:
+            self._optimizer = torch.optim.SGD(
+                self.trained.parameters(),
+                lr=request["learningRate"],
+                momentum=request["momentum"],
+                weight_decay=request["weightDecay"],
+            )
+        return self._optimizer
+
+    def __call__(self, module, x):
+        """The logits; counts the pass, and the backward pass once a gradient comes to them."""
+        passes["forward"] += 1
+        logits = module(x)
+        if logits.requires_grad:
+            logits.register_hook(counted_backward)
+        return logits
+
+    def images(self, request):
+        """The batch in the network's layout, brought to the device anew, as results are brought back: ours are, too."""
+        x, y = batch(request["batch"], request["shape"])
+        return x.to(device).contiguous(memory_format=self.memory_format), y.to(device)
+
+
+def counted_backward(_):
+    passes["backward"] += 1
+
+
 def batch(n, shape):
-    if n not in inputs:
-        inputs[n] = (torch.from_numpy(np.random.RandomState(0).rand(n, *shape).astype("float32")), torch.arange(n) % 10)
-    return inputs[n]
+    key = (n, *shape)
+    if key not in inputs:
+        inputs[key] = (torch.from_numpy(np.random.RandomState(0).rand(*key).astype("float32")), torch.arange(n) % 10)
+    return inputs[key]
+
+
+def network(request):
+    return nets[request.get("use", "net")]
+
+
+def hello(request):
+    global device
+    wanted, cuda = request["device"], torch.cuda.is_available()
+    if wanted == "cuda" and not cuda:
+        return {"error": f"torch {torch.__version__} sees no GPU"}
+    device = torch.device("cuda" if cuda and wanted != "cpu" else "cpu")
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # onnxruntime searches, too
+        torch.set_float32_matmul_precision("high")  # TF32, which the others take by default
+    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device.type}
 
 
 def forward(request):
-    x, _ = batch(request["batch"], request["shape"])
+    net = network(request)
     with torch.no_grad():
-        net(x.contiguous(memory_format=memory_format))
+        net(net.frozen, net.images(request)[0]).cpu()
 
 
 def gradient(request):
-    x, y = batch(request["batch"], request["shape"])
-    x = x.clone(memory_format=memory_format).requires_grad_()
-    F.cross_entropy(net(x), y, reduction="sum").backward()
+    net = network(request)
+    x, y = net.images(request)
+    x = x.clone().requires_grad_()
+    F.cross_entropy(net(net.frozen, x), y, reduction="sum").backward()
+    x.grad.cpu()
+
+
+def step(net, x, y, clean, request):
+    """x after a step of projected ascent, the network's parameters live."""
+    x = x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(F.cross_entropy(net(net.trained, x), y, reduction="sum"), x)
+    with torch.no_grad():
+        delta = (x + request["stepSize"] * slope.sign() - clean).clamp(-request["epsilon"], request["epsilon"])
+        return (clean + delta).clamp(0, 1)
+
+
+def pgd_steps(request, times, apart=False):
+    net = network(request)
+    net.trained.eval()
+    clean, y = net.images(request)
+    x = clean
+    for _ in range(times):
+        x = step(net, x, y, clean, request)
+        if apart:
+            x = x.cpu().to(device)
+    x.cpu()
+
+
+def train_step(request):
+    net = network(request)
+    optimizer = net.optimizer(request)
+    net.trained.train()
+    x, y = net.images(request)
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(net.trained, x), y)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def phase(run):
+    """A request that answers with the passes through the network."""
+
+    def counted(request):
+        passes.update(forward=0, backward=0)
+        run(request)
+        return dict(passes)
+
+    return counted
 
 
 def pgd(request):
@@ -82,6 +198,7 @@ def pgd(request):
     archive = np.load(request["data"])
     n = request["limit"]
     x, y = torch.from_numpy(archive["x"][:n]), torch.from_numpy(archive["y"][:n].astype("int64"))
+    net = network(request).frozen
     attack = torchattacks.PGD(net, eps=request["eps"], alpha=request["alpha"], steps=request["steps"])
     start = time.perf_counter()
     adversarial = attack(x, y)
@@ -91,14 +208,17 @@ def pgd(request):
 
 
 def use(module, request):
-    """Makes a network the one that is timed: in inference form, its parameters frozen."""
-    global net, memory_format
-    memory_format = torch.channels_last if request.get("channelsLast") else torch.contiguous_format
-    net = module.eval().to(memory_format=memory_format)
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    inputs.clear()
+    """Makes a network one that is timed."""
+    layout = torch.channels_last if request.get("channelsLast") else torch.contiguous_format
+    nets[request.get("as", "net")] = Network(module, layout)
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def forget(request):
+    del nets[request["use"]]
+    inputs.clear()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def export(request):
@@ -172,9 +292,19 @@ def load(request):
 
 
 REQUESTS = {
-    "load": load, "forward": forward, "gradient": gradient, "pgd": pgd, "export": export, "adjoint": differentiate,
-    "runGraph": run_graph,
+    "hello": hello, "load": load, "forget": forget, "pgd": pgd, "export": export, "adjoint": differentiate,
+    "runGraph": run_graph, "forward": phase(forward), "gradient": phase(gradient),
+    "pgd-step": phase(lambda request: pgd_steps(request, 1)),
+    "pgd-10": phase(lambda request: pgd_steps(request, request["steps"])),
+    "pgd-10-apart": phase(lambda request: pgd_steps(request, request["steps"], apart=True)),
+    "train-step": phase(train_step),
 }  # fmt: skip
+
+
+def synchronize():
+    """Waits for what the GPU still has to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 for line in sys.stdin:
@@ -182,6 +312,7 @@ for line in sys.stdin:
     start = time.perf_counter()
     try:
         answer = REQUESTS[request["do"]](request) or {}
+        synchronize()
     except Exception as error:  # noqa: BLE001 a peer that cannot do it says so, and the benchmark goes on
         answer = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
     print(json.dumps({"seconds": time.perf_counter() - start, **answer}), flush=True)
