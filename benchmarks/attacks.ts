@@ -59,6 +59,7 @@ try {
     },
     async torchattacks() {
       const answer = await peer.ask({ do: 'pgd', data, limit: n, eps: epsilon, alpha: stepSize, steps });
+      if (answer.error) throw new Error(`the peer failed: ${answer.error}`);
       robust.torchattacks = answer.robustAccuracy as number;
       return 1000 * answer.seconds;
     },

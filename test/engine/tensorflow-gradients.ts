@@ -79,6 +79,33 @@ export function gradientSuite(backend: BackendName): void {
 
 type Build = (b: GraphBuilder, x: Value) => Value;
 
+/** What depends on x and has no slope by it: a gradient goes by both alternatives, and not by the condition. */
+const CONDITIONS: Readonly<Record<string, Build>> = {
+  ...Object.fromEntries(
+    ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'].map((op): [string, Build] => [
+      op,
+      (b, x) => b.op(op, [b.op('Mul', [x, x]), b.op('Neg', [x])]),
+    ]),
+  ),
+  IsNaN: (b, x) => b.op('IsNaN', [b.op('Mul', [x, x])]),
+  ...Object.fromEntries(
+    [0, 1].map((detect_negative): [string, Build] => [
+      `IsInf ${detect_negative}`,
+      (b, x) => b.op('IsInf', [b.op('Exp', [x])], { detect_negative }),
+    ]),
+  ),
+  And: (b, x) => b.op('And', [b.op('Not', [b.op('Less', [x, b.scalar(0)])]), b.op('Less', [x, b.scalar(1)])]),
+};
+
+/** A filter of one tap, [9, 8, 1, …], of which strides leave positions over at the end of `size`. */
+const oneTap =
+  (size: readonly number[], strides: readonly number[]): Build =>
+  (b, x) => {
+    const images = valuesOf(apart(3, 8, ...size), 1, key(SEED).fold('images'));
+    const filter = b.op('Reshape', [b.op('Tile', [x, b.ints([3, 2])]), b.ints([9, 8, ...size.map(() => 1)])]);
+    return b.op('Conv', [b.constant(images), filter], { strides });
+  };
+
 /** Where a gradient passes integers on its way, or must not take the way through an index. */
 const PATHS: Readonly<Record<string, Build>> = {
   'quantised values, moved about': (b, x) => {
@@ -101,6 +128,17 @@ const PATHS: Readonly<Record<string, Build>> = {
     const order = b.ops('TopK', [x, b.ints([4])], { axis: 1 }, 2)[1]!;
     return b.op('ScatterElements', [b.op('Neg', [x]), order, b.op('Exp', [x])], { axis: 1 });
   },
+  ...Object.fromEntries(
+    Object.entries(CONDITIONS).map(([name, condition]): [string, Build] => [
+      `a choice by ${name}`,
+      (b, x) => b.op('Where', [condition(b, x), b.op('Mul', [x, x]), b.op('Exp', [x])]),
+    ]),
+  ),
+  // libtensorflow's own gradient by such a filter ends the process.
+  'a signal in strides': oneTap([15], [4]),
+  'an image in strides': oneTap([16, 16], [2, 2]),
+  'an image in strides that differ': oneTap([9, 16], [3, 2]),
+  'a volume in strides': oneTap([4, 5, 8], [2, 3, 2]),
 };
 
 /** Updates that meet, combined: our own rules refuse these, so that differences are the measure. */

@@ -277,7 +277,11 @@ describe('a wrong request', () => {
     ['an unknown start', { start: 'here' }, /^E_OPTION: --start 'here', expected zero or random/],
     ['a later hessian', { hessian: 'exact' }, /^E_UNSUPPORTED: hessian 'exact'/],
     ['a negative rate', { learningRate: -1 }, /^E_RANGE: --lr/],
-    ['an unknown engine', { engine: 'torch' }, /^E_OPTION: --engine torch, expected auto, onnxruntime, tensorflow/],
+    [
+      'an unknown engine',
+      { engine: 'torch' },
+      /^E_OPTION: --engine torch, expected auto, onnxruntime, tensorflow/,
+    ],
     ['an unknown device', { device: 'tpu' }, /^E_OPTION: --device tpu, expected auto, cpu, cuda/],
   ];
   it.each(cases)('%s fails in a line, and nothing is written', async (_, change, message) => {
