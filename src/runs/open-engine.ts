@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import { hasNvidiaGpu } from '../setup/nvidia.ts';
+import { hasNvidiaGpu } from '../setup/gpu.ts';
 import { tensorflowSetup } from '../setup/tensorflow-state.ts';
 
 /** An engine as `--engine`, `--device` and `--threads` ask for it. */

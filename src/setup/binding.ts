@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { sha256, writeFileAtomic } from '../io/index.ts';
 import { SetupFailure } from './failure.ts';
@@ -7,6 +8,7 @@ import type { Host } from './host.ts';
 import {
   type BindingPlace,
   bindingPlace,
+  changedPart,
   LIBRARIES,
   type Manifest,
   readManifest,
@@ -15,6 +17,8 @@ import type { Compiler } from './tools.ts';
 import { TENSORFLOW, type Variant } from './wheels.ts';
 
 const SOURCES = ['tfjs_backend.cc', 'tfjs_binding.cc'] as const;
+/** What loads the binding without the noise that libtensorflow makes meanwhile. */
+const QUIET = fileURLToPath(new URL('./quiet_binding.cc', import.meta.url));
 
 export interface Build {
   readonly host: Host;
@@ -28,6 +32,14 @@ export interface Build {
   readonly signal?: AbortSignal;
 }
 
+/** What is compiled: the binding, and what stands in its place and loads it. */
+export interface Built {
+  readonly binding: string;
+  readonly native: string;
+}
+
+const library = (napi: number) => ['-O2', '-std=c++17', '-shared', '-fPIC', `-DNAPI_VERSION=${napi}`];
+
 /** The compiler's arguments: as the package's binding.gyp, with the wheel's libraries for the package's own. */
 export function compileArguments(
   { headers, packageFolder, libraries }: Pick<Build, 'headers' | 'packageFolder' | 'libraries'>,
@@ -36,7 +48,7 @@ export function compileArguments(
 ): string[] {
   const sources = join(packageFolder, 'binding');
   return [
-    ...['-O2', '-std=c++17', '-shared', '-fPIC', `-DNAPI_VERSION=${napi}`],
+    ...library(napi),
     ...[headers, sources, packageFolder, join(libraries, 'include')].flatMap((folder) => ['-I', folder]),
     ...SOURCES.map((name) => join(sources, name)),
     ...['-L', libraries, ...LIBRARIES.map((name) => `-l:${name}`)],
@@ -45,6 +57,12 @@ export function compileArguments(
     ...['-o', to],
   ];
 }
+
+/** The arguments for what loads it; nothing but the C library and C++'s is linked. */
+export const loaderArguments = (headers: string, napi: number, to: string): string[] => [
+  ...library(napi),
+  ...['-I', headers, QUIET, '-ldl', '-o', to],
+];
 
 /** A name for a build: another compiler, other sources or another place of the libraries give another. */
 export function buildKey(
@@ -57,35 +75,40 @@ export function buildKey(
   return sha256([
     Buffer.from(JSON.stringify(parts)),
     ...sources.map((name) => readFileSync(join(folder, name))),
+    readFileSync(QUIET),
   ]);
 }
 
 /**
- * Compiles the binding, where the same was not compiled before.
+ * Compiles the binding and what loads it, where the same were not compiled before.
  *
- * @param folder to keep it in
+ * @param folder to keep them in
  * @param scratch on the same file system
- * @returns its path, and whether it was compiled now
+ * @returns their paths, and whether they were compiled now
  * @throws SetupFailure where the compiler fails
  */
 export async function buildBinding(
   build: Build,
   { folder, scratch }: { folder: string; scratch: string },
-): Promise<{ path: string; built: boolean }> {
-  const { host, compiler, packageFolder, signal } = build;
+): Promise<Built & { built: boolean }> {
+  const { host, packageFolder, headers } = build;
   const { napi } = bindingPlace(packageFolder, host.napi);
-  const path = join(folder, `binding-${buildKey(build, napi).slice(0, 16)}.node`);
-  if (fs.existsSync(path)) return { path, built: false };
+  const key = buildKey(build, napi).slice(0, 16);
+  const [binding, native] = [join(folder, `binding-${key}.node`), join(folder, `native-${key}.node`)];
+  if (fs.existsSync(binding) && fs.existsSync(native)) return { binding, native, built: false };
   const unfinished = join(scratch, 'tfjs_binding.node');
-  const { code, stderr } = await host.run(
-    compiler.command,
-    [...compiler.before, ...compileArguments(build, napi, unfinished)],
-    signal ? { signal } : {},
-  );
+  await compile(build, compileArguments(build, napi, unfinished));
+  await fs.rename(unfinished, native);
+  await compile(build, loaderArguments(headers, napi, unfinished));
+  await fs.rename(unfinished, binding);
+  return { binding, native, built: true };
+}
+
+async function compile({ host, compiler, signal }: Build, args: readonly string[]): Promise<void> {
+  const { command, before } = compiler;
+  const { code, stderr } = await host.run(command, [...before, ...args], signal ? { signal } : {});
   signal?.throwIfAborted();
   if (code !== 0) throw compileFailure(compiler, stderr);
-  await fs.rename(unfinished, path);
-  return { path, built: true };
 }
 
 function compileFailure({ version }: Compiler, stderr: string): SetupFailure {
@@ -97,14 +120,14 @@ function compileFailure({ version }: Compiler, stderr: string): SetupFailure {
 }
 
 /**
- * Puts a compiled binding where tfjs-node looks for it, with its manifest: a second where all else is there, as after
+ * Puts what was compiled where tfjs-node looks for it, with its manifest: a second where all else is there, as after
  * a new `npm ci`.
  *
  * @returns whether another one, or none, was there before
  * @throws E_WRITE where the package's folder cannot be written to
  */
 export async function installBinding(
-  path: string,
+  built: Built,
   {
     packageFolder,
     libraries,
@@ -117,22 +140,27 @@ export async function installBinding(
     napi: number;
   },
 ): Promise<boolean> {
-  const bytes = await fs.readFile(path);
+  const [binding, native] = await Promise.all([fs.readFile(built.binding), fs.readFile(built.native)]);
   const place = bindingPlace(packageFolder, napi);
-  const binding = sha256(bytes);
-  const manifest: Manifest = { tensorflow: TENSORFLOW, variant, package: place.version, binding, libraries };
+  const manifest: Manifest = {
+    tensorflow: TENSORFLOW,
+    variant,
+    package: place.version,
+    binding: sha256(binding),
+    native: sha256(native),
+    libraries,
+  };
   if (isInstalled(place, manifest)) return false;
-  await writeFileAtomic(place.binding, bytes);
+  await writeFileAtomic(place.native, native);
+  await writeFileAtomic(place.binding, binding);
   await writeFileAtomic(place.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return true;
 }
 
 export async function uninstallBinding(packageFolder: string, napi: number): Promise<void> {
-  const { binding, manifest } = bindingPlace(packageFolder, napi);
-  await Promise.all([fs.remove(manifest), fs.remove(binding)]);
+  const { binding, native, manifest } = bindingPlace(packageFolder, napi);
+  await Promise.all([manifest, binding, native].map((path) => fs.remove(path)));
 }
 
 const isInstalled = (place: BindingPlace, wanted: Manifest): boolean =>
-  JSON.stringify(readManifest(place)) === JSON.stringify(wanted) &&
-  fs.existsSync(place.binding) &&
-  sha256(readFileSync(place.binding)) === wanted.binding;
+  JSON.stringify(readManifest(place)) === JSON.stringify(wanted) && changedPart(place, wanted) === undefined;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Host } from './host.ts';
 
 /**
@@ -12,3 +13,6 @@ export async function nvidiaGpus(host: Host): Promise<string[]> {
   // In a container the program may be missing, and the device be there.
   return host.exists('/dev/nvidiactl') && host.exists('/dev/nvidia0') ? ['an NVIDIA GPU'] : [];
 }
+
+/** Whether a driver is loaded, as far as its device files tell at once; beyond Linux the provider itself has to. */
+export const hasNvidiaGpu = (): boolean => process.platform !== 'linux' || existsSync('/dev/nvidiactl');

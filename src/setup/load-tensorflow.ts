@@ -39,8 +39,8 @@ export function loadTensorflow(from: string = TFJS): LoadedTensorflow {
 }
 
 /**
- * TensorFlow tells its instruction sets and its GPU's every step on stderr, unless the user wants to hear them. One line
- * stays, that oneDNN is on: it is written while the library loads, before any setting is read.
+ * TensorFlow tells its instruction sets and its GPU's every step on stderr, unless the user wants to hear them. What it
+ * writes while the library loads, before any setting is read, quiet_binding.cc holds back.
  */
 function quieten(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';

@@ -20,18 +20,22 @@ export interface Manifest {
   readonly variant: Variant;
   /** Version of the npm package whose C++ it was built from. */
   readonly package: string;
-  /** SHA-256 of the binding. */
+  /** SHA-256 of what stands where tfjs-node looks, and of the binding that it loads. */
   readonly binding: string;
+  readonly native: string;
   /** The folder that it finds libtensorflow in. */
   readonly libraries: string;
 }
 
 export const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
 
-/** Where tfjs-node looks for its binding, and where the manifest lies. */
+/** Where tfjs-node looks for its binding, and what lies beside it. */
 export interface BindingPlace {
   readonly folder: string;
+  /** Loads `native`, in silence. */
   readonly binding: string;
+  /** Compiled of tfjs-node's sources; its name is known to quiet_binding.cc. */
+  readonly native: string;
   readonly manifest: string;
   readonly napi: number;
   readonly version: string;
@@ -48,8 +52,14 @@ export function bindingPlace(packageFolder: string, napi = Number(process.versio
   };
   const best = Math.max(...meta.binary.napi_versions.filter((v) => v <= napi));
   const folder = join(packageFolder, 'lib', `napi-v${best}`);
-  const [binding, manifest] = [join(folder, 'tfjs_binding.node'), join(folder, 'tfjs_binding.json')];
-  return { folder, binding, manifest, napi: best, version: meta.version };
+  return {
+    folder,
+    binding: join(folder, 'tfjs_binding.node'),
+    native: join(folder, 'tfjs_native.node'),
+    manifest: join(folder, 'tfjs_binding.json'),
+    napi: best,
+    version: meta.version,
+  };
 }
 
 /**
@@ -74,11 +84,18 @@ function staleness(place: BindingPlace, manifest: Manifest | undefined): string 
     return `it is set up with TensorFlow ${manifest.tensorflow}, not ${TENSORFLOW}`;
   if (manifest.package !== place.version)
     return `it was built for ${TFJS} ${manifest.package}, not ${place.version}`;
-  if (createHash('sha256').update(readFileSync(place.binding)).digest('hex') !== manifest.binding)
-    return 'the native part in place was changed or half written';
+  if (changedPart(place, manifest)) return 'the native part in place was changed or half written';
   const lost = LIBRARIES.find((name) => !existsSync(join(manifest.libraries, name)));
   return lost && `${lost} is gone from ${manifest.libraries}`;
 }
+
+/** The first of the two files that is not the one that was put in place. */
+export const changedPart = (place: BindingPlace, manifest: Manifest): 'binding' | 'native' | undefined =>
+  (['binding', 'native'] as const).find(
+    (part) =>
+      !existsSync(place[part]) ||
+      createHash('sha256').update(readFileSync(place[part])).digest('hex') !== manifest[part],
+  );
 
 /** What was recorded beside the binding; undefined where nothing readable is. */
 export function readManifest({ manifest }: Pick<BindingPlace, 'manifest'>): Manifest | undefined {

@@ -157,17 +157,21 @@ export async function setUpTensorflow(options: SetupOptions): Promise<SetupResul
       if (planned.missing.length > 1) reporter.line(`    ${wheel.name} ${wheel.version}`);
     }
     reporter.line(`2/4 compile the binding with ${tools.compiler.version}`);
-    const { path, built } = await timed('build', () =>
+    const built = await timed('build', () =>
       buildBinding({ ...common, ...tools, libraries }, { folder, scratch }),
     );
-    reporter.line(`3/4 put it in place${built ? '' : ' (it was compiled before)'}`);
-    await installBinding(path, { packageFolder: tools.packageFolder, libraries, variant, napi: host.napi });
-    return path;
+    reporter.line(`3/4 put it in place${built.built ? '' : ' (it was compiled before)'}`);
+    await installBinding(built, { packageFolder: tools.packageFolder, libraries, variant, napi: host.napi });
+    return built;
   });
   reporter.line('4/4 try it: a convolution and its gradients');
   const tried = await timed('try', () => tryTensorflow(host, tools.packageFolder)).catch(async (error) => {
     // What does not run must not be taken for ready, nor be put in place once more.
-    await Promise.all([fs.remove(binding), uninstallBinding(tools.packageFolder, host.napi)]);
+    const { packageFolder } = tools;
+    await Promise.all([
+      ...[binding.binding, binding.native].map((path) => fs.remove(path)),
+      uninstallBinding(packageFolder, host.napi),
+    ]);
     throw error;
   });
   if (tools.gpus.length > 0 && !tried.gpu) reporter.line(`    ${NO_GPU_USED}`);

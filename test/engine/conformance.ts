@@ -101,6 +101,19 @@ export function engineConformance(name: string, makeEngine: () => Engine | Promi
         await program.close();
       });
 
+      it('leaves timers and signals their turn between runs', async () => {
+        const program = await engine.compile(logitsProgram(linearModel()));
+        let heard = false;
+        const timer = setTimeout(() => {
+          heard = true;
+        }, 1);
+        const end = performance.now() + 5000;
+        while (!heard && performance.now() < end) await program.run({ x });
+        clearTimeout(timer);
+        expect(heard).toBe(true);
+        await program.close();
+      });
+
       it('takes any batch size in any order', async () => {
         const program = await engine.compile(classifierProgram(linearModel(), 'ce'));
         const first = await program.run({ x, y });

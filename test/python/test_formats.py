@@ -4,6 +4,7 @@ The reference is PyTorch in float64 on the weights as the file has them.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -68,8 +69,11 @@ def images():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, images):
-    """All files, differentiated in one go."""
-    folder, out = tmp_path_factory.mktemp("formats"), tmp_path_factory.mktemp("gradients")
+    """All files, differentiated in one go. They are kept where ZOO names a folder."""
+    kept = os.environ.get("ZOO")
+    folder = pathlib.Path(kept) / "formats" if kept else tmp_path_factory.mktemp("formats")
+    folder.mkdir(parents=True, exist_ok=True)
+    out = tmp_path_factory.mktemp("gradients")
     x, _ = images
 
     def export(name, model, x, opset):

@@ -4,6 +4,7 @@ import fs from 'fs-extra';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Build,
+  type Built,
   buildBinding,
   compileArguments,
   installBinding,
@@ -50,8 +51,8 @@ async function build(changes: Partial<Build> & { program?: Program } = {}) {
 }
 
 const place = () => bindingPlace(packageFolder, NAPI);
-const install = (path: string) =>
-  installBinding(path, { packageFolder, libraries, variant: 'cpu', napi: NAPI });
+const install = (built: Built) =>
+  installBinding(built, { packageFolder, libraries, variant: 'cpu', napi: NAPI });
 
 describe('compiling', () => {
   it('takes the newest Node-API that both have, and links by an absolute path to the libraries', () => {
@@ -75,19 +76,20 @@ describe('compiling', () => {
     const first = await build();
     expect(first.built).toBe(true);
     const refuses: Program = () => ({ code: 1, stderr: 'must not be called' });
-    expect(await build({ program: refuses })).toEqual({ path: first.path, built: false });
+    expect(await build({ program: refuses })).toEqual({ ...first, built: false });
 
-    const paths = new Set([first.path]);
-    paths.add((await build({ compiler: { ...gpp, version: 'g++ 13' } })).path);
-    paths.add((await build({ libraries: join(folder, 'elsewhere') })).path);
+    const paths = new Set([first.native]);
+    paths.add((await build({ compiler: { ...gpp, version: 'g++ 13' } })).native);
+    paths.add((await build({ libraries: join(folder, 'elsewhere') })).native);
     await fs.writeFile(join(packageFolder, 'binding', 'tfjs_backend.cc'), 'int c;');
-    paths.add((await build()).path);
+    paths.add((await build()).native);
     expect(paths.size).toBe(4);
   });
 
   it('passes through the program that CXX puts before the compiler', async () => {
-    const { path } = await build({ compiler: { command: 'ccache', before: ['g++'], version: 'x' } });
-    expect((await fs.readFile(path, 'utf8')).split('\n').slice(0, 2)).toEqual(['g++', '-O2']);
+    const compiled = await build({ compiler: { command: 'ccache', before: ['g++'], version: 'x' } });
+    for (const path of [compiled.binding, compiled.native])
+      expect((await fs.readFile(path, 'utf8')).split('\n').slice(0, 2)).toEqual(['g++', '-O2']);
   });
 
   it('that fails says the compiler’s first error, and leaves nothing to be taken for a binding', async () => {
@@ -112,10 +114,10 @@ describe('the state', () => {
   });
 
   it('is ready once the binding is in place, which takes no second time', async () => {
-    const { path } = await build();
-    expect(await install(path)).toBe(true);
+    const built = await build();
+    expect(await install(built)).toBe(true);
     expect(tensorflowSetup(packageFolder)).toEqual({ state: 'ready', variant: 'cpu', version: '2.21.0' });
-    expect(await install(path)).toBe(false);
+    expect(await install(built)).toBe(false);
     await uninstallBinding(packageFolder, NAPI);
     expect(tensorflowSetup(packageFolder).state).toBe('missing');
   });
@@ -128,6 +130,8 @@ describe('the state', () => {
       /not one that touchstone built/,
     ],
     ['a binding cut short', () => fs.truncate(place().binding, 20), /changed or half written/],
+    ['what it loads cut short', () => fs.truncate(place().native, 20), /changed or half written/],
+    ['what it loads gone', () => fs.remove(place().native), /changed or half written/],
     ['another TensorFlow', () => change({ tensorflow: '2.9.1' }), /with TensorFlow 2.9.1, not 2.21.0/],
     ['another tfjs-node', () => change({ package: '4.21.0' }), /built for .* 4.21.0, not 4.22.0/],
     [
@@ -136,15 +140,15 @@ describe('the state', () => {
       /libtensorflow_cc.so.2 is gone from/,
     ],
   ])('is stale with %s, until it is set up again', async (_, spoil, reason) => {
-    const { path } = await build();
-    await install(path);
+    const built = await build();
+    await install(built);
     await spoil();
     expect(tensorflowSetup(packageFolder)).toMatchObject({
       state: 'stale',
       reason: expect.stringMatching(reason),
     });
     await fs.outputFile(join(libraries, 'libtensorflow_cc.so.2'), '');
-    await install(path);
+    await install(built);
     expect(tensorflowSetup(packageFolder).state).toBe('ready');
   });
 

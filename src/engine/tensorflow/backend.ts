@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { TouchstoneError } from '../../errors.ts';
 import { loadTensorflow } from '../../setup/load-tensorflow.ts';
+import { tensorflowSetup } from '../../setup/tensorflow-state.ts';
 import type { EngineOptions } from '../engine.ts';
 
 /** `native` is libtensorflow, `js` tfjs's own kernels in JavaScript: slow, and there without any set-up. */
@@ -51,6 +52,8 @@ async function loadJs(): Promise<Backend> {
 }
 
 function loadNative({ device, threads }: Wanted): Backend {
+  const setup = tensorflowSetup();
+  if (setup.state !== 'ready') throw new TouchstoneError('E_ENGINE', setup.reason, undefined, setup.remedy);
   // TensorFlow reads these when it is loaded; what the user has set stays.
   process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   process.env.TF_NUM_INTEROP_THREADS ??= '1';

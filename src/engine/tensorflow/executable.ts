@@ -1,6 +1,7 @@
 import type { PassCounter } from '../counter.ts';
 import type { Executable, Loop, Program, Values } from '../engine.ts';
 import { downloaded, type Live, TensorflowProgram } from './program.ts';
+import { turn } from './turn.ts';
 
 const NO_LIVE: Live = new Map();
 
@@ -10,10 +11,12 @@ export function executable(program: Program, counter: PassCounter, live = NO_LIV
   return {
     async run(feeds: Values) {
       counter.count(program, feeds);
+      await turn();
       return compiled.execute(feeds, live, downloaded);
     },
     async iterate(feeds: Values, loop: Loop) {
       for (let t = 0; t < loop.times; t++) counter.count(program, feeds);
+      await turn();
       return compiled.execute(feeds, live, downloaded, loop);
     },
     async close() {

@@ -9,6 +9,7 @@ import { checkState, initialValues } from '../training-state.ts';
 import { executable } from './executable.ts';
 import { Held, upload } from './held.ts';
 import { downloaded, TensorflowProgram } from './program.ts';
+import { turn } from './turn.ts';
 
 type Variables = ReadonlyMap<string, tf.Variable>;
 
@@ -60,6 +61,7 @@ export async function createTrainer(training: TrainingOptions, counter: PassCoun
       const run = async (feeds: Values): ReturnType<Executable['run']> => {
         checkFeeds([{ name: 'learning_rate', shape: [] }], feeds);
         counter.count(program, feeds);
+        await turn();
         // Not `live`: copies that were made before the tape began would hide the parameters from it.
         const taped = new Map([...variables].map(([name, v]) => [name, Held.plain('float32', v)]));
         return compiled.execute(feeds, taped, (results) => {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type DataType, dataTypeOf, isFloat, rangeOf } from '../../../graph/index.ts';
 import type { Call, TfOp } from '../call.ts';
 import { deviceType } from '../held.ts';
-import { expanded, stopped, straightThrough } from '../tensors.ts';
+import { expanded, stopped, straightThrough, untaped } from '../tensors.ts';
 
 type Unary = (x: tf.Tensor) => tf.Tensor;
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
@@ -103,24 +103,31 @@ export const Pow: TfOp = (c) => {
   return c.zip((a, b) => tf.cast(tf.pow(a, tf.cast(b, a.dtype)), a.dtype));
 };
 
-export const Equal = folded(tf.equal);
-export const Greater = folded(tf.greater);
-export const GreaterOrEqual = folded(tf.greaterEqual);
-export const Less = folded(tf.less);
-export const LessOrEqual = folded(tf.lessEqual);
+/** A comparison has no slope. Where it lies between a loss and what it is differentiated by, tfjs would ask for one. */
+const compared =
+  (f: Binary): TfOp =>
+  (c) =>
+    c.zip((a, b) => untaped(() => f(a!, b!)));
+
+export const Equal = compared(tf.equal);
+export const Greater = compared(tf.greater);
+export const GreaterOrEqual = compared(tf.greaterEqual);
+export const Less = compared(tf.less);
+export const LessOrEqual = compared(tf.lessEqual);
 export const And = folded(tf.logicalAnd);
 export const Or = folded(tf.logicalOr);
 export const Xor = folded(tf.logicalXor);
 
-export const IsNaN = unary(tf.isNaN);
+export const IsNaN = unary(stopped(tf.isNaN));
 export const IsInf: TfOp = (c) => {
   const [up, down] = [c.int('detect_positive', 1), c.int('detect_negative', 1)];
-  return c.map((x) => {
-    const infinite = tf.isInf(x);
-    if (up && down) return infinite;
-    if (!up && !down) return tf.logicalAnd(infinite, tf.logicalNot(infinite));
-    return tf.logicalAnd(infinite, up ? tf.greater(x, 0) : tf.less(x, 0));
+  const infinite = stopped((x) => {
+    const either = tf.isInf(x);
+    if (up && down) return either;
+    if (!up && !down) return tf.logicalAnd(either, tf.logicalNot(either));
+    return tf.logicalAnd(either, up ? tf.greater(x, 0) : tf.less(x, 0));
   });
+  return c.map(infinite);
 };
 
 export const Where: TfOp = repeated((condition, a, b) => tf.where(condition!, a!, b!));

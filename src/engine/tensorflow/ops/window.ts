@@ -41,6 +41,24 @@ export function paddedFor(x: tf.Tensor, w: Sliding, value = 0): { x: tf.Tensor; 
 export const asImage = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [x.shape[0]!, 1, ...x.shape.slice(1)]);
 export const asSignal = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [x.shape[0]!, ...x.shape.slice(2)]);
 
+/** Every n-th position of each spatial axis, from the first on. (tf.stridedSlice has no gradient.) */
+export function everyNth(x: tf.Tensor, strides: readonly number[]): tf.Tensor {
+  let t = x;
+  for (const [a, stride] of strides.entries()) {
+    if (stride === 1) continue;
+    const axis = a + 1;
+    const size = t.shape[axis]!;
+    const count = Math.ceil(size / stride);
+    const outer = productOf(t.shape.slice(0, axis)) * count;
+    const inner = productOf(t.shape.slice(axis + 1));
+    const none = t.shape.map(() => 0);
+    const whole = padded(t, none, none.with(axis, count * stride - size));
+    const first = tf.slice(tf.reshape(whole, [outer, stride * inner]), [0, 0], [outer, inner]);
+    t = tf.reshape(first, t.shape.with(axis, count));
+  }
+  return t;
+}
+
 /** Zeros between the elements of each of the axes given, `by` − 1 of them: what a dilated kernel or a stride stands for. */
 export function spacedOut(x: tf.Tensor, axes: readonly number[], by: readonly number[]): tf.Tensor {
   let t = x;
