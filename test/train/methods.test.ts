@@ -161,10 +161,10 @@ describe('on a linear softmax model', () => {
 
 describe('cost, counted', () => {
   it.each([
-    ['natural', 1, 20, 'gradient'],
-    ['pgd', 8, 7, 'ascend'],
-    ['gaat', 2, 20, 'gradient'],
-  ] as const)('#BP of %s is %i', async (name, backward, steps, call) => {
+    ['natural', 1, 20, []],
+    ['pgd', 8, 7, ['ascend']],
+    ['gaat', 2, 20, ['gradient']],
+  ] as const)('#BP of %s is %i', async (name, backward, steps, before) => {
     const { passes, calls } = await stepOf(methods[name], { steps });
     expect(passes).toEqual({
       forward: backward,
@@ -172,7 +172,7 @@ describe('cost, counted', () => {
       forwardImages: backward * N,
       backwardImages: backward * N,
     });
-    expect(calls).toEqual([...new Array<string>(backward - 1).fill(call), 'update']);
+    expect(calls).toEqual([...before, 'update']);
   });
 });
 
