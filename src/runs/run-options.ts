@@ -5,19 +5,28 @@ import { type Architecture, architectures } from '../../models/index.ts';
 import { checkLabels, type DataSet } from '../data/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import {
-  asHessian,
+  COMMON,
+  checkedOption,
+  commonDefaults,
   isMethod,
   isRecipe,
   isSchedule,
+  isStopRule,
+  type Method,
   type MethodName,
+  type MethodOptions,
+  methodOptions,
   methods,
+  type OptionName,
   recipes,
   type ScheduleName,
+  type StopRuleName,
   schedules,
+  stopRules,
 } from '../train/index.ts';
 
 /** All that `train` takes. What is left out comes from `recipe`, then from the defaults. */
-export interface RunOptions {
+export interface RunOptions extends Partial<Record<OptionName, string | number | undefined>> {
   /** A named recipe; what is given beside it wins. */
   readonly recipe?: string;
   /** `natural`, `pgd`, `gaat`. */
@@ -38,10 +47,8 @@ export interface RunOptions {
   readonly steps?: number;
   /** α, in pixel space. @default ε/10 for grey images, ε/8 for others */
   readonly stepSize?: number;
-  /** `zero` or `random`. @default the method's */
-  readonly start?: string;
-  /** `gauss-newton` or `none`. @default the method's */
-  readonly hessian?: string;
+  /** Ends the run before it overfits, and keeps the epoch before: `pgd`, `magnitude`, `distance`. @default none */
+  readonly stop?: string;
   /** The largest rate. @default 0.1 */
   readonly learningRate?: number;
   /** `cyclic`, `multistep` or `flat`. @default 'cyclic' */
@@ -88,6 +95,15 @@ export interface RunOptions {
 
 const numbers = z.array(z.number());
 
+/** Of each option of a method, by the table that they are declared in. */
+function optionSchema(): { [K in OptionName]: z.ZodType<MethodOptions[K]> } {
+  const schemas = Object.keys(methodOptions).map((name) => {
+    const spec = methodOptions[name as OptionName];
+    return [name, spec.kind === 'choice' ? z.enum(spec.values) : z.number()];
+  });
+  return Object.fromEntries(schemas);
+}
+
 /** Every setting of a run that has a bearing on its weights, and flat: a result's `training.recipe`. */
 export const runRecipe = z.object({
   recipe: z.string().nullable(),
@@ -100,8 +116,8 @@ export const runRecipe = z.object({
   epsilon: z.number(),
   steps: z.int(),
   stepSize: z.number(),
-  start: z.enum(['zero', 'random']),
-  hessian: z.enum(['gauss-newton', 'none']),
+  ...optionSchema(),
+  stop: z.enum(Object.keys(stopRules) as [StopRuleName, ...StopRuleName[]]).nullable(),
   learningRate: z.number(),
   schedule: z.enum(Object.keys(schedules) as [ScheduleName, ...ScheduleName[]]),
   milestones: numbers,
@@ -204,7 +220,6 @@ export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
   const { method, architecture, data: spec } = namesOf(options);
   assertShape(architecture, data);
   const grey = data.shape[0] === 1;
-  const epochs = whole('--epochs', options.epochs ?? 10, 1);
   const epsilon = within('--eps', options.epsilon ?? (grey ? 0.1 : 8 / 255), 0, 1, 'open');
   const classes = whole('--classes', options.classes ?? data.classes, 2);
   checkLabels(data, classes);
@@ -221,7 +236,10 @@ export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
   const earlyStop = options.earlyStop === undefined ? null : whole('--early-stop', options.earlyStop, 1);
   if (earlyStop !== null && validation === 0)
     throw wrong('--early-stop without validation images', 'some', 'pass --validation 1000');
-  const defaults = methods[method].defaults;
+  const chosen = optionsFor(methods[method], options);
+  const allowance = whole('--epochs', options.epochs ?? 10, 1);
+  const epochs = methods[method].epochs?.(allowance, chosen) ?? allowance;
+  const attack: Method['attack'] = methods[method].attack;
   return {
     recipe: options.recipe ?? null,
     method,
@@ -231,10 +249,16 @@ export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
     epochs,
     batchSize: whole('--batch-size', options.batchSize ?? (grey ? 512 : 128), 1),
     epsilon,
-    steps: whole('--steps', options.steps ?? (grey ? 100 : 10), 1),
-    stepSize: within('--step-size', options.stepSize ?? epsilon / (grey ? 10 : 8), 0, 1, 'open'),
-    start: oneOf('--start', options.start ?? defaults.start, ['zero', 'random']),
-    hessian: asHessian(options.hessian ?? defaults.hessian),
+    steps: whole('--steps', options.steps ?? attack?.steps ?? (grey ? 100 : 10), 1),
+    stepSize: within(
+      '--step-size',
+      options.stepSize ?? (attack?.stepSize ? attack.stepSize * epsilon : epsilon / (grey ? 10 : 8)),
+      0,
+      1,
+      'open',
+    ),
+    ...chosen,
+    stop: options.stop === undefined ? null : known('stop rule', options.stop, isStopRule, stopRules),
     learningRate: within('--lr', options.learningRate ?? 0.1, 0, Number.MAX_VALUE, 'open'),
     schedule: known('schedule', options.schedule ?? 'cyclic', isSchedule, schedules),
     milestones: (options.milestones ?? []).map((m) => within('--milestones', m, 0, Number.MAX_VALUE)),
@@ -253,6 +277,22 @@ export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
     std: std && [...std],
     seed: whole('--seed', options.seed ?? 0, Number.MIN_SAFE_INTEGER),
   };
+}
+
+/** Its defaults, with what was given. @throws E_OPTION for an option that it does not look at */
+function optionsFor(method: Method, given: RunOptions): MethodOptions {
+  const names = Object.keys(methodOptions) as OptionName[];
+  const own = new Set([...COMMON, ...Object.keys(method.defaults)]);
+  const values = names.map((name) => {
+    const value = given[name] ?? method.defaults[name] ?? commonDefaults[name];
+    if (given[name] !== undefined && !own.has(name))
+      throw wrong(
+        `--${methodOptions[name].flag} with method ${method.name}`,
+        `one of ${[...own].map((o) => `--${methodOptions[o as OptionName].flag}`).join(', ')}`,
+      );
+    return [name, checkedOption(name, value)] as const;
+  });
+  return Object.fromEntries(values) as MethodOptions;
 }
 
 function assertShape(architecture: Architecture, data: DataSet): void {

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { TouchstoneError } from '../errors.ts';
 import { float32, type Tensor } from '../graph/index.ts';
 import { decodeNpz, encodeNpz } from '../io/index.ts';
-import type { EpochRecord, Snapshot } from '../train/index.ts';
+import { type EpochRecord, MEASURES, type Measure, type Snapshot } from '../train/index.ts';
+
+const MEASURE_NAMES = Object.keys(MEASURES) as [Measure, ...Measure[]];
 
 /** Everything but the arrays, as UTF-8 JSON in an array of bytes. JSON keeps every double exactly. */
 const head = z.object({
-  schema: z.literal('touchstone-state/1'),
+  schema: z.literal('touchstone-state/2'),
   run: z.string(),
   cursor: z.object({
     epoch: z.int(),
@@ -17,8 +19,7 @@ const head = z.object({
       batches: z.number(),
       loss: z.number(),
       correct: z.number(),
-      flipped: z.number().nullable(),
-      residual: z.number().nullable(),
+      measures: z.partialRecord(z.enum(MEASURE_NAMES), z.object({ sum: z.number(), n: z.number() })),
       forwards: z.number(),
       backwards: z.number(),
       forwardPasses: z.number(),
@@ -29,23 +30,31 @@ const head = z.object({
     }),
   }),
   history: z.array(z.custom<EpochRecord>((value) => typeof value === 'object' && value !== null)),
-  best: z.object({ epoch: z.int(), robustAccuracy: z.number() }).nullable(),
+  best: z.object({ epoch: z.int(), robustAccuracy: z.number().nullable(), why: z.string() }).nullable(),
+  /** What the method remembers, but for its arrays. */
+  method: z.record(z.string(), z.number()),
 });
 
-const GROUPS = ['parameters', 'velocities', 'best'] as const;
+const GROUPS = ['parameters', 'velocities', 'best', 'method'] as const;
 
 /** @param run SHA-256 of the run.json that the state belongs to */
-export function encodeState(run: string, { state, cursor, history, best }: Snapshot): Uint8Array {
+export function encodeState(run: string, { state, cursor, history, best, method }: Snapshot): Uint8Array {
   const text: z.infer<typeof head> = {
-    schema: 'touchstone-state/1',
+    schema: 'touchstone-state/2',
     run,
     cursor: { ...cursor, sums: { ...cursor.sums } },
     history: [...history],
-    best: best ? { epoch: best.epoch, robustAccuracy: best.robustAccuracy } : null,
+    best: best ? { epoch: best.epoch, robustAccuracy: best.robustAccuracy, why: best.why } : null,
+    method: method.numbers,
   };
   const bytes = new TextEncoder().encode(JSON.stringify(text));
   const arrays: Record<string, Tensor> = { cursor: { dtype: 'uint8', shape: [bytes.length], data: bytes } };
-  const groups = { ...state, best: best?.parameters ?? new Map<string, Tensor>() };
+  const remembered = Object.entries(method.arrays).map(([name, data]) => [name, float32(data)] as const);
+  const groups = {
+    ...state,
+    best: best?.parameters ?? new Map<string, Tensor>(),
+    method: new Map<string, Tensor>(remembered),
+  };
   for (const group of GROUPS) for (const [name, tensor] of groups[group]) arrays[`${group}/${name}`] = tensor;
   return encodeNpz(arrays);
 }
@@ -53,7 +62,7 @@ export function encodeState(run: string, { state, cursor, history, best }: Snaps
 /** @throws E_DATA for a file that is no state, or a damaged one */
 export function decodeState(bytes: Uint8Array, where: string): { run: string; snapshot: Snapshot } {
   const arrays = decodeNpz(bytes, { where });
-  const { run, cursor, history, best } = headOf(arrays.get('cursor')?.data, where);
+  const { run, cursor, history, best, method } = headOf(arrays.get('cursor')?.data, where);
   const group = (prefix: (typeof GROUPS)[number]): Map<string, Tensor<Float32Array>> =>
     new Map(
       [...arrays].flatMap(([name, { data, shape }]) =>
@@ -69,6 +78,10 @@ export function decodeState(bytes: Uint8Array, where: string): { run: string; sn
       cursor,
       history,
       ...(best && { best: { ...best, parameters: group('best') } }),
+      method: {
+        numbers: method,
+        arrays: Object.fromEntries([...group('method')].map(([name, { data }]) => [name, data])),
+      },
     },
   };
 }

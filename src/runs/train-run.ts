@@ -195,7 +195,7 @@ function modelOf(recipe: RunRecipe, input: DataSet['shape']): Graph {
 }
 
 function trainOptionsOf(recipe: RunRecipe, data: DataSet, model: Graph): Omit<TrainOptions, 'engine'> {
-  const { epsilon, start, hessian, schedule, validation } = recipe;
+  const { epsilon, schedule, validation } = recipe;
   const trained = data.n - validation;
   return {
     model,
@@ -206,7 +206,7 @@ function trainOptionsOf(recipe: RunRecipe, data: DataSet, model: Graph): Omit<Tr
     settings: {
       ...recipe,
       threat: { norm: 'linf', epsilon },
-      options: { start, hessian },
+      options: recipe,
       schedule: schedules[schedule](recipe),
     },
     key: key(recipe.seed).fold('train'),

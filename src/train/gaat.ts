@@ -8,9 +8,8 @@
  * taken at once, which is exact (see `approximateSteps`). δ starts at 0 as in the listing (§5.1 starts at random:
  * `start: 'random'`). #BP 2.
  */
-import { TouchstoneError } from '../errors.ts';
 import { approximateSteps, forEachImage, type Images } from '../eval/index.ts';
-import { type Hessian, type Method, recordOf, type StepArguments } from './method.ts';
+import { type Method, recordOf, type StepArguments } from './method.ts';
 import { start } from './pgd.ts';
 
 /** What is known at x, before any step. */
@@ -54,15 +53,14 @@ export const gaat: Method = {
   defaults: { start: 'zero', hessian: 'gauss-newton' },
   async step(args) {
     const { learner, x, y, options } = args;
-    asHessian(options.hessian);
     const delta0 = start(args); // Alg. 2, l. 3
     const { adversarial, flipped, loss, J } = await gaatPerturb(args, delta0); // Alg. 2, l. 4–10
     const update = await learner.update({ data: adversarial, shape: x.shape }, y); // Alg. 2, l. 12
-    return {
-      ...recordOf(update),
+    return recordOf(update, {
+      attackSteps: 1,
       ...(options.hessian === 'gauss-newton' && { flipRate: flipped }),
       ...(learner.consistent && { residual: meanResidual(x, adversarial, J, loss, update.loss) }),
-    };
+    });
   },
 };
 
@@ -85,15 +83,4 @@ export function meanResidual(
     sum += Math.abs(adversarialLoss[n]! - loss[n]! - product - 0.5 * product ** 2);
   });
   return sum / loss.length;
-}
-
-/** @throws E_UNSUPPORTED for the ones that the paper has and this version has not, E_OPTION for others */
-export function asHessian(name: string): Hessian {
-  if (name === 'gauss-newton' || name === 'none') return name;
-  const planned = name === 'diagonal' || name === 'exact';
-  throw new TouchstoneError(
-    planned ? 'E_UNSUPPORTED' : 'E_OPTION',
-    `hessian '${name}'`,
-    'gauss-newton or none',
-  );
 }

@@ -4,7 +4,6 @@ import type { Method } from './method.ts';
 import { natural } from './natural.ts';
 import { pgd } from './pgd.ts';
 
-export { asHessian } from './gaat.ts';
 export { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
 export {
   type Sample,
@@ -16,9 +15,20 @@ export {
   train,
 } from './loop.ts';
 export type * from './method.ts';
+export { MEASURES, noState } from './method.ts';
+export * from './objectives/index.ts';
+export {
+  COMMON,
+  checkedOption,
+  commonDefaults,
+  type MethodOptions,
+  methodOptions,
+  type OptionName,
+} from './options.ts';
 export { isRecipe, type Recipe, type RecipeName, type RecipeSettings, recipes } from './recipes.ts';
 export type { Best, Cursor, EpochRecord, Progress, Snapshot, Sums } from './records.ts';
 export { isSchedule, type Schedule, type ScheduleName, type ScheduleOptions, schedules } from './schedule.ts';
+export { isStopRule, type StopRule, type StopRuleName, stopRules } from './stop/index.ts';
 
 /** All methods by the name that `--method` takes. */
 export const methods = {

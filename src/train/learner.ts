@@ -1,7 +1,16 @@
-import { classifierProgram, type Executable, floatsOf, labelTensor, type Trainer } from '../engine/index.ts';
+import {
+  classifierProgram,
+  type Executable,
+  floatsOf,
+  labelTensor,
+  logitsProgram,
+  type Trainer,
+} from '../engine/index.ts';
 import { ascentGraph, type Images, type LossGradient, predictions } from '../eval/index.ts';
 import { float32, type Graph, inTrainingMode, scalar, statisticNames, type Tensor } from '../graph/index.ts';
-import type { Learner, Update } from './method.ts';
+import type { Learner, LossRequest, Update } from './method.ts';
+import { crossEntropy } from './objectives/index.ts';
+import { commonDefaults, type MethodOptions } from './options.ts';
 
 export interface LearnerOptions {
   readonly classes: number;
@@ -10,6 +19,10 @@ export interface LearnerOptions {
    * ones stay as they are; only updates change them). @default 'eval'
    */
   readonly bnMode?: 'train' | 'eval';
+  /** What objectives are built with. @default the common ones */
+  readonly options?: MethodOptions;
+  /** The network that is trained beside the model, its parameters among the trainer's. */
+  readonly companion?: Graph | undefined;
 }
 
 /** A learner whose rate the loop sets, and which knows where its time went. */
@@ -23,18 +36,20 @@ export interface EngineLearner extends Learner {
 export async function createLearner(
   trainer: Trainer,
   model: Graph,
-  { classes, bnMode = 'eval' }: LearnerOptions,
+  { classes, bnMode = 'eval', options = commonDefaults, companion }: LearnerOptions,
 ): Promise<EngineLearner> {
   const training = inTrainingMode(model);
+  const attacked = bnMode === 'train' ? training : model;
   const logits = model.outputs[0]!.name;
-  const attacked = classifierProgram(bnMode === 'train' ? training : model, 'ce', { logits });
-  let gradient: Promise<Executable> | undefined;
-  let ascent: Promise<Executable> | undefined;
-  const update = await trainer.compileUpdate(
-    classifierProgram(training, 'ce', { differentiate: false, logits }).graph,
-    'loss',
-  );
+  const programs = new Map<string, Promise<Executable>>();
   const seconds = { gradient: 0, update: 0 };
+
+  /** Compiled when first needed. */
+  function compiled(name: string, make: () => Promise<Executable>): Promise<Executable> {
+    const found = programs.get(name) ?? make();
+    programs.set(name, found);
+    return found;
+  }
 
   async function timed(phase: keyof typeof seconds, run: () => ReturnType<Executable['run']>) {
     const started = performance.now();
@@ -43,48 +58,92 @@ export async function createLearner(
     return outputs;
   }
 
+  const lossProgram = ({ loss = 'ce' }: LossRequest, hvp = false) =>
+    classifierProgram(attacked, loss, { logits, hvp });
+
+  /** What a loss reads: labels, or probabilities. */
+  const targets = (y: Int32Array, { loss = 'ce', q }: LossRequest) =>
+    loss === 'kl' ? { q: float32(q!, [y.length, classes]) } : { y: labelTensor(y) };
+
   const learner: EngineLearner = {
     learningRate: 0,
     seconds,
+    classes,
     consistent: bnMode === 'train' || statisticNames(model).length === 0,
 
-    async gradient(x, y): Promise<LossGradient> {
-      gradient ??= trainer.compile(attacked);
-      const program = await gradient;
-      const outputs = await timed('gradient', () => program.run({ x: imageTensor(x), y: labelTensor(y) }));
-      return {
-        logits: floatsOf(outputs, 'logits'),
-        loss: floatsOf(outputs, 'loss'),
-        gradient: floatsOf(outputs, 'gradient'),
-      };
+    async logits(x) {
+      const program = await compiled('logits', () => trainer.compile(logitsProgram(attacked, logits)));
+      return floatsOf(await timed('gradient', () => program.run({ x: imageTensor(x) })), 'logits');
     },
 
-    async ascend(x, y, clean, { threat, stepSize }, times = 1) {
-      ascent ??= trainer.compile({ ...attacked, after: ascentGraph(threat.norm) });
-      const program = await ascent;
+    async gradient(x, y, of = {}): Promise<LossGradient> {
+      const program = await compiled(`gradient ${of.loss}`, () => trainer.compile(lossProgram(of)));
+      const feeds = { x: imageTensor(x), ...targets(y, of) };
+      return lossGradient(await timed('gradient', () => program.run(feeds)));
+    },
+
+    async ascend(x, y, clean, step, times = 1) {
+      const program = await compiled(`ascent ${step.loss}`, () =>
+        trainer.compile({ ...lossProgram(step), after: ascentGraph(step.threat.norm) }),
+      );
       const feeds = {
         x: imageTensor(x),
-        y: labelTensor(y),
+        ...targets(y, step),
         clean: imageTensor(clean),
-        epsilon: scalar(threat.epsilon),
-        step_size: scalar(stepSize),
+        epsilon: scalar(step.threat.epsilon),
+        step_size: scalar(step.stepSize),
       };
       const outputs = await timed('gradient', () => program.iterate(feeds, { carry: { x: 'next' }, times }));
-      return floatsOf(outputs, 'next');
+      return { logits: floatsOf(outputs, 'logits'), next: floatsOf(outputs, 'next') };
     },
 
-    async update(x, y): Promise<Update> {
-      const rate = float32([learner.learningRate], []);
-      const outputs = await timed('update', () =>
-        update.run({ x: imageTensor(x), y: labelTensor(y), learning_rate: rate }),
+    async hessianVector(x, y, v) {
+      const program = await compiled('hvp', () => trainer.compile(lossProgram({}, true)));
+      const feeds = { x: imageTensor(x), y: labelTensor(y), v: imageTensor({ data: v, shape: x.shape }) };
+      const outputs = await timed('gradient', () => program.run(feeds));
+      return { ...lossGradient(outputs), hvp: floatsOf(outputs, 'hvp') };
+    },
+
+    async update(
+      x,
+      y,
+      { objective = crossEntropy, feeds = {}, inputGradient = false } = {},
+    ): Promise<Update> {
+      const program = await compiled(`update ${objective.name} ${inputGradient}`, () =>
+        trainer.compileUpdate(
+          objective.build({ model: training, options, ...(companion && { companion }) }),
+          'loss',
+          inputGradient ? { input: 'x' } : {},
+        ),
       );
-      const predicted = predictions(floatsOf(outputs, 'logits'), classes);
+      const further = Object.entries(feeds).map(([name, images]) => [name, imageTensor(images)] as const);
+      const outputs = await timed('update', () =>
+        program.run({
+          x: imageTensor(x),
+          y: labelTensor(y),
+          ...Object.fromEntries(further),
+          learning_rate: float32([learner.learningRate], []),
+        }),
+      );
+      const z = floatsOf(outputs, 'logits');
+      const predicted = predictions(z, classes);
       let correct = 0;
       for (let n = 0; n < y.length; n++) if (predicted[n] === y[n]) correct += 1;
-      return { loss: floatsOf(outputs, 'loss'), correct };
+      return {
+        loss: floatsOf(outputs, 'loss'),
+        logits: z,
+        correct,
+        ...(inputGradient && { gradient: floatsOf(outputs, 'gradient') }),
+      };
     },
   };
   return learner;
 }
+
+const lossGradient = (outputs: Readonly<Record<string, Tensor>>): LossGradient => ({
+  logits: floatsOf(outputs, 'logits'),
+  loss: floatsOf(outputs, 'loss'),
+  gradient: floatsOf(outputs, 'gradient'),
+});
 
 const imageTensor = ({ data, shape }: Images): Tensor => ({ dtype: 'float32', shape, data });

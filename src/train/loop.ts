@@ -4,7 +4,9 @@ import { type Classifier, engineClassifier, type Images } from '../eval/index.ts
 import { type Graph, parameterNames } from '../graph/index.ts';
 import { type Key, permutation } from '../random/index.ts';
 import { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
-import type { Method, MethodOptions, TrainingThreat } from './method.ts';
+import { type Method, type MethodContext, type MethodState, noState, type TrainingThreat } from './method.ts';
+import { natural } from './natural.ts';
+import type { MethodOptions } from './options.ts';
 import {
   addStep,
   type Best,
@@ -17,6 +19,7 @@ import {
   type Validation,
 } from './records.ts';
 import type { Schedule } from './schedule.ts';
+import { type StopRuleName, stopRules } from './stop/index.ts';
 import { diverged, validate } from './validate.ts';
 
 /** A labelled mini-batch. */
@@ -40,6 +43,8 @@ export interface TrainSettings {
   readonly steps: number;
   readonly stepSize: number;
   readonly options: MethodOptions;
+  /** Ends the run before it overfits. */
+  readonly stop: StopRuleName | null;
   /** From the fractional epoch to the learning rate. */
   readonly schedule: Schedule;
   readonly momentum: number;
@@ -57,6 +62,8 @@ export interface TrainOptions {
   /** In inference form; training starts from its initializers. */
   readonly model: Graph;
   readonly method: Method;
+  /** What the method trains beside the model; its initializers have names of their own. */
+  readonly companion?: Graph;
   readonly data: Samples;
   /** Held out of training. */
   readonly validation?: Samples;
@@ -68,6 +75,11 @@ export interface TrainOptions {
   /** Goes on from here. */
   readonly from?: Snapshot | undefined;
 }
+
+/** Of the PGD that a stop rule watches: Wong et al., arXiv:2001.03994. */
+const PROBE_STEPS = 5;
+
+const copyOf = <T>(value: T): T => structuredClone(value);
 
 export type TrainEvent =
   | { readonly kind: 'batch'; readonly progress: Progress }
@@ -84,20 +96,27 @@ export type TrainEnd = 'finished' | 'stopped' | 'interrupted';
  * @throws E_RANGE where the loss is not finite any more
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainEnd> {
-  const { engine, model, settings, from } = options;
+  const { engine, model, settings, from, companion } = options;
   const trainer = await engine.trainer({
-    model,
-    parameters: parameterNames(model),
+    model: companion ? together(model, companion) : model,
+    parameters: [...parameterNames(model), ...(companion ? parameterNames(companion) : [])],
     optimizer: { momentum: settings.momentum, weightDecay: settings.weightDecay },
   });
   try {
     if (from) trainer.restore(from.state);
-    const run = new Run(options, trainer, await createLearner(trainer, model, settings));
+    const learner = await createLearner(trainer, model, { ...settings, companion });
+    const run = new Run(options, trainer, learner);
     return yield* run.epochs();
   } finally {
     await trainer.close();
   }
 }
+
+/** The model with the constants of both: what a trainer holds. */
+const together = (model: Graph, companion: Graph): Graph => ({
+  ...model,
+  initializers: new Map([...model.initializers, ...companion.initializers]),
+});
 
 class Run {
   readonly #o: TrainOptions;
@@ -110,6 +129,7 @@ class Run {
   #epoch: number;
   #batch: number;
   #sums: Sums;
+  readonly #state: MethodState;
 
   constructor(options: TrainOptions, trainer: Trainer, learner: EngineLearner) {
     const { from, data, model, settings } = options;
@@ -122,20 +142,27 @@ class Run {
     this.#best = from?.best;
     this.#epoch = from?.cursor.epoch ?? 0;
     this.#batch = from?.cursor.batch ?? 0;
-    this.#sums = { ...noSums(), ...from?.cursor.sums };
+    this.#sums = copyOf({ ...noSums(), ...from?.cursor.sums });
+    this.#state = copyOf(from?.method ?? options.method.begin?.(this.#context()) ?? noState());
+  }
+
+  #context(): MethodContext {
+    const { data, settings } = this.#o;
+    const [, ...image] = data.batch([0]).x.shape;
+    return { ...settings, samples: data.n, batches: this.#batches, image };
   }
 
   async *epochs(): AsyncGenerator<TrainEvent, TrainEnd> {
     const { settings, signal } = this.#o;
     while (this.#epoch < settings.epochs) {
-      if (this.#patienceIsOver()) return 'stopped';
+      if (this.#isOver()) return 'stopped';
       yield* this.#steps();
       const validation = signal?.aborted ? undefined : await this.#validate();
       if (signal?.aborted) {
         yield { kind: 'interrupted', snapshot: this.#snapshot() };
         return 'interrupted';
       }
-      const record = this.#endEpoch(validation);
+      const record = this.#endEpoch(validation, await this.#probe());
       yield { kind: 'epoch', record, snapshot: this.#snapshot() };
     }
     return 'finished';
@@ -153,16 +180,28 @@ class Run {
   }
 
   async #step(indices: Uint32Array): Promise<void> {
-    const { engine, method, data, augment, settings, key } = this.#o;
+    const { engine, data, augment, settings, key } = this.#o;
     const { threat, steps, stepSize, options } = settings;
+    const method = this.#trainsNaturally() ? natural : this.#o.method;
     const started = performance.now();
     const before = { counts: engine.counts(), ...this.#learner.seconds };
     const own = key.fold('step', this.#epoch, this.#batch);
     const plain = data.batch(indices);
     const { x, y } = augment ? augment(plain, own.fold('augment')) : plain;
     this.#learner.learningRate = this.#rate(this.#batch);
-    const args = { learner: this.#learner, x, y, threat, steps, stepSize, options, key: own.fold('method') };
-    const record = await method.step(args);
+    const record = await method.step({
+      learner: this.#learner,
+      x,
+      y,
+      indices,
+      epoch: this.#epoch,
+      threat,
+      steps,
+      stepSize,
+      options,
+      state: this.#state,
+      key: own.fold('method'),
+    });
     if (!Number.isFinite(record.loss))
       throw diverged(this.#epoch + 1, this.#batch + 1, this.#learner.learningRate);
     const { gradient, update } = this.#learner.seconds;
@@ -172,6 +211,12 @@ class Run {
       update: update - before.update,
     });
     this.#batch += 1;
+  }
+
+  /** Dynamic adversarial training: the first epochs are natural (GAAT paper, §5.3). */
+  #trainsNaturally(): boolean {
+    const { epochs, options } = this.#o.settings;
+    return this.#epoch < Math.round(options.naturalShare * epochs);
   }
 
   /** The schedule's value in the middle of a mini-batch: no step is lost to a rate of 0 at either end. */
@@ -200,23 +245,58 @@ class Run {
     }
   }
 
-  #endEpoch(validation: Validation | undefined): EpochRecord {
+  /** What a stop rule looks at: PGD-5 on the first images of the training data. */
+  async #probe(): Promise<number | null> {
+    const { data, settings, key } = this.#o;
+    if (settings.stop === null || !stopRules[settings.stop].probes) return null;
+    const count = Math.min(data.n, settings.batchSize);
+    const batch = data.batch(Uint32Array.from({ length: count }, (_, i) => i));
+    const { threat } = settings;
+    const probe = {
+      ...batch,
+      classifier: this.#validator,
+      threat,
+      steps: PROBE_STEPS,
+      key: key.fold('probe'),
+    };
+    return (await validate(probe))!.robustAccuracy;
+  }
+
+  #endEpoch(validation: Validation | undefined, probeRobustAccuracy: number | null): EpochRecord {
+    const { settings, method } = this.#o;
     const epoch = this.#epoch + 1;
-    const record = epochRecord(epoch, this.#rate(this.#batches - 1), this.#sums, validation);
+    const sums = epochRecord(epoch, this.#rate(this.#batches - 1), this.#sums, validation);
+    const before = { ...sums, probeRobustAccuracy };
+    const rule = settings.stop === null ? undefined : stopRules[settings.stop];
+    const record: EpochRecord = { ...before, stop: rule?.alarm([...this.#history, before]) ?? null };
     this.#history.push(record);
-    const robustAccuracy = record.validationRobustAccuracy;
-    if (this.#o.settings.earlyStop !== null && robustAccuracy !== null) {
-      if (!this.#best || robustAccuracy > this.#best.robustAccuracy)
-        this.#best = { epoch, robustAccuracy, parameters: this.#trainer.state().parameters };
-    }
+    this.#keep(record);
+    if (!this.#trainsNaturally()) method.endEpoch?.(this.#state, record, this.#context());
     this.#epoch = epoch;
     this.#batch = 0;
     this.#sums = noSums();
     return record;
   }
 
-  #patienceIsOver(): boolean {
+  /** Keeps the most robust epoch, or the last one before a stop rule's alarm. */
+  #keep({ epoch, validationRobustAccuracy: robustAccuracy, stop }: EpochRecord): void {
+    const { earlyStop, stop: rule } = this.#o.settings;
+    const parameters = () => this.#trainer.state().parameters;
+    if (earlyStop !== null && robustAccuracy !== null) {
+      if (robustAccuracy > (this.#best?.robustAccuracy ?? -1))
+        this.#best = {
+          epoch,
+          robustAccuracy,
+          why: 'the most robust on held-out images',
+          parameters: parameters(),
+        };
+    } else if (rule !== null && (stop === null || !this.#best))
+      this.#best = { epoch, robustAccuracy, why: `no alarm of --stop ${rule} yet`, parameters: parameters() };
+  }
+
+  #isOver(): boolean {
     const { earlyStop } = this.#o.settings;
+    if (this.#history.at(-1)?.stop) return true;
     return earlyStop !== null && this.#batch === 0 && this.#best !== undefined
       ? this.#epoch - this.#best.epoch >= earlyStop
       : false;
@@ -225,8 +305,9 @@ class Run {
   #snapshot(): Snapshot {
     return {
       state: this.#trainer.state(),
-      cursor: { epoch: this.#epoch, batch: this.#batch, sums: { ...this.#sums } },
+      cursor: { epoch: this.#epoch, batch: this.#batch, sums: copyOf(this.#sums) },
       history: [...this.#history],
+      method: copyOf(this.#state),
       ...(this.#best && { best: this.#best }),
     };
   }

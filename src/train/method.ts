@@ -1,19 +1,47 @@
-import type { AscentStep, Images, LossGradient, Threat } from '../eval/index.ts';
+import type { Ascended, AscentStep, Images, LossGradient, Threat } from '../eval/index.ts';
+import type { LossName } from '../losses/index.ts';
 import type { Key } from '../random/index.ts';
+import type { Objective } from './objectives/index.ts';
+import type { MethodOptions } from './options.ts';
+import type { EpochRecord } from './records.ts';
+
+/** Another loss than the cross-entropy with the labels. */
+export interface LossRequest {
+  /** @default 'ce' */
+  readonly loss?: Exclude<LossName, 'dlr-targeted'>;
+  /** Probabilities to compare with, `[N, K]`: what `kl` reads. */
+  readonly q?: Float32Array;
+}
 
 /** What a method sees of the model under training. Each call is one pass through the network, and is counted. */
 export interface Learner {
+  readonly classes: number;
+  /** Forward at the current parameters: `[N, K]`. */
+  logits(x: Images): Promise<Float32Array>;
   /** Forward and backward at the current parameters, which stay as they are: logits, ℓ and ∇ₓℓ per sample. */
-  gradient(x: Images, y: Int32Array): Promise<LossGradient>;
+  gradient(x: Images, y: Int32Array, of?: LossRequest): Promise<LossGradient>;
   /**
    * x ← Π(x + α·sign ∇ℓ(x)), around `clean`: the same passes, and the step where the gradient is.
    *
    * @param times how many such steps; what is between them may stay on the device
    * @default times 1
+   * @returns x after the last step, and the logits before it
    */
-  ascend(x: Images, y: Int32Array, clean: Images, step: AscentStep, times?: number): Promise<Float32Array>;
+  ascend(
+    x: Images,
+    y: Int32Array,
+    clean: Images,
+    step: AscentStep & LossRequest,
+    times?: number,
+  ): Promise<Ascended>;
+  /** ∇ₓℓ and Hv per sample, exactly, with the cross-entropy: a forward and two backward passes. */
+  hessianVector(
+    x: Images,
+    y: Int32Array,
+    v: Float32Array,
+  ): Promise<LossGradient & { readonly hvp: Float32Array }>;
   /** One optimizer step on the mean loss of these images. */
-  update(x: Images, y: Int32Array): Promise<Update>;
+  update(x: Images, y: Int32Array, request?: UpdateRequest): Promise<Update>;
   /**
    * Whether both compute the same function. BatchNormalization with running statistics in `gradient` and the batch's in
    * `update` makes them two, and then a loss of the one cannot be compared with a loss of the other.
@@ -21,25 +49,52 @@ export interface Learner {
   readonly consistent: boolean;
 }
 
+export interface UpdateRequest {
+  /** What is descended. @default the cross-entropy, label-smoothed where that is asked for */
+  readonly objective?: Objective;
+  /** What the objective reads beside x and y: images, or anything else with the batch first. */
+  readonly feeds?: Readonly<Record<string, Images>>;
+  /** Whether ∇ₓℓ per sample is wanted from the same backward pass. @default false */
+  readonly inputGradient?: boolean;
+}
+
 export interface Update {
   /** ℓ per sample before the step, `[N]`. */
   readonly loss: Float32Array;
+  /** Before the step, `[N, K]`: of the images that the objective classifies. */
+  readonly logits: Float32Array;
   /** Samples classified correctly before the step. */
   readonly correct: number;
+  /** ∇ₓℓ per sample before the step, where asked for. */
+  readonly gradient?: Float32Array;
 }
 
 /** The threat that the methods here train against. */
 export type TrainingThreat = Threat & { readonly norm: 'linf' };
 
-/** Where the perturbation starts: δ = 0, or uniform in the ball. */
-export type Start = 'zero' | 'random';
+/**
+ * What a method remembers between mini-batches. It is saved with the run, so that one that is resumed goes on bit for bit:
+ * plain numbers and arrays only, changed in place.
+ */
+export interface MethodState {
+  readonly numbers: Record<string, number>;
+  readonly arrays: Record<string, Float32Array>;
+}
 
-/** H in ∇ℓ(x + δ) ≈ J + Hδ: eq. (8) of the GAAT paper, or no second order. */
-export type Hessian = 'gauss-newton' | 'none';
-
-export interface MethodOptions {
-  readonly start: Start;
-  readonly hessian: Hessian;
+/** What is known of a run before it begins. */
+export interface MethodContext {
+  /** Training images. */
+  readonly samples: number;
+  readonly batches: number;
+  /** Channels, height, width. */
+  readonly image: readonly number[];
+  readonly classes: number;
+  /** T and α. */
+  readonly steps: number;
+  readonly stepSize: number;
+  readonly threat: TrainingThreat;
+  readonly epochs: number;
+  readonly options: MethodOptions;
 }
 
 export interface StepArguments {
@@ -48,15 +103,42 @@ export interface StepArguments {
   readonly x: Images;
   /** `[N]` */
   readonly y: Int32Array;
+  /** Which images of the training set these are, `[N]`. */
+  readonly indices: ArrayLike<number>;
+  /** From 0. */
+  readonly epoch: number;
   readonly threat: TrainingThreat;
   /** T */
   readonly steps: number;
   /** α, in pixel space. */
   readonly stepSize: number;
   readonly options: MethodOptions;
+  readonly state: MethodState;
   /** This mini-batch's own. */
   readonly key: Key;
 }
+
+/** What is summed up over an epoch, and how. The names are the epoch record's. */
+export const MEASURES = {
+  /** Share of the samples whose direction the second order turned round. */
+  flipRate: 'mean',
+  /** R(x, δ), eq. (4) of the GAAT paper. */
+  residual: 'mean',
+  /** l_X: Σ‖∇ₓℓ‖₁ over the epoch. */
+  gradientL1: 'sum',
+  /** Gradients per sample that made the perturbation. */
+  attackSteps: 'mean',
+  /** Replays of each mini-batch, r. */
+  replays: 'mean',
+  /** α. */
+  stepSize: 'mean',
+  /** Share of the samples whose distance Δ to the next class is above ε. */
+  robustShare: 'mean',
+  /** Share of the mini-batches that were attacked with exact gradients. */
+  exactShare: 'mean',
+} as const satisfies Record<string, 'mean' | 'sum'>;
+
+export type Measure = keyof typeof MEASURES;
 
 /** What one mini-batch gave. */
 export interface StepRecord {
@@ -65,10 +147,8 @@ export interface StepRecord {
   /** Mean loss of what was trained on, before the step. */
   readonly loss: number;
   readonly correct: number;
-  /** Share of the samples whose direction the second order turned round. */
-  readonly flipRate?: number;
-  /** Mean R(x, δ), eq. (4) of the GAAT paper. */
-  readonly residual?: number;
+  /** Means over the samples, or (l_X) sums. */
+  readonly measures?: Readonly<Partial<Record<Measure, number>>>;
 }
 
 /** A training method: what it does with a mini-batch. It knows nothing of engines, data sets or schedules. */
@@ -76,9 +156,22 @@ export interface Method {
   readonly name: string;
   readonly about: string;
   readonly source: string;
-  readonly defaults: MethodOptions;
+  /** The options that it looks at, with their defaults. */
+  readonly defaults: Partial<MethodOptions>;
+  /** T and α (in units of ε) where nothing else is given. @default as for all methods */
+  readonly attack?: { readonly steps?: number; readonly stepSize?: number };
+  /** A second network that is trained beside the classifier and dropped at export. */
+  readonly companion?: 'reconstructor';
+  /** What it remembers at the start. @default nothing */
+  begin?(context: MethodContext): MethodState;
   step(args: StepArguments): Promise<StepRecord>;
+  /** After each epoch: rules that change what the next one does. */
+  endEpoch?(state: MethodState, record: EpochRecord, context: MethodContext): void;
+  /** How many epochs an allowance of them pays for, where mini-batches are replayed. @default all */
+  epochs?(allowance: number, options: MethodOptions): number;
 }
+
+export const noState = (): MethodState => ({ numbers: {}, arrays: {} });
 
 /** The mean of n numbers, summed in double precision. */
 export const meanOf = (values: ArrayLike<number>): number => {
@@ -88,8 +181,9 @@ export const meanOf = (values: ArrayLike<number>): number => {
 };
 
 /** An update as a record. */
-export const recordOf = ({ loss, correct }: Update): StepRecord => ({
+export const recordOf = ({ loss, correct }: Update, measures?: StepRecord['measures']): StepRecord => ({
   n: loss.length,
   loss: meanOf(loss),
   correct,
+  ...(measures && { measures }),
 });

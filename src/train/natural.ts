@@ -5,7 +5,7 @@ export const natural: Method = {
   name: 'natural',
   about: 'standard training, no adversary',
   source: 'the baseline of every paper',
-  defaults: { start: 'zero', hessian: 'none' },
+  defaults: {},
   async step({ learner, x, y }) {
     return recordOf(await learner.update(x, y)); // θ ← θ − γ ∇_θ ℓ(f_θ(x), y)
   },

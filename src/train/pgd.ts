@@ -15,11 +15,13 @@ export const start = ({ x, threat, options, key }: StepArguments): Float32Array 
   options.start === 'random' ? randomStart(x, threat, key.fold('start')) : x.data.slice();
 
 /** Steps of δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε). */ // Alg. 1, l. 6–7
-export const pgdSteps = (
+export async function pgdSteps(
   adversarial: Images,
   { learner, x, y, threat, stepSize }: StepArguments,
   count: number,
-): Promise<Float32Array> => learner.ascend(adversarial, y, x, { threat, stepSize }, count);
+): Promise<Float32Array> {
+  return (await learner.ascend(adversarial, y, x, { threat, stepSize }, count)).next;
+}
 
 /** x + δᵀ. */ // Alg. 1, l. 5–8
 export async function pgdPerturb(args: StepArguments, from: Float32Array): Promise<Images> {
@@ -32,10 +34,10 @@ export const pgd: Method = {
   name: 'pgd',
   about: 'regular adversarial training (RAT): T exact gradients per mini-batch',
   source: 'Gong, arXiv:2309.09464, Alg. 1; Madry et al., arXiv:1706.06083',
-  defaults: { start: 'random', hessian: 'none' },
+  defaults: { start: 'random' },
   async step(args) {
     const delta0 = start(args); // Alg. 1, l. 4
     const adversarial = await pgdPerturb(args, delta0); // Alg. 1, l. 5–8
-    return recordOf(await args.learner.update(adversarial, args.y)); // Alg. 1, l. 10
+    return recordOf(await args.learner.update(adversarial, args.y), { attackSteps: args.steps }); // Alg. 1, l. 10
   },
 };

@@ -1,13 +1,13 @@
 /** What training keeps of itself: sums while an epoch is under way, a record when it is over. */
 import type { Counts, TrainingState } from '../engine/index.ts';
 import type { Tensor } from '../graph/index.ts';
-import type { StepRecord } from './method.ts';
+import { MEASURES, type Measure, type MethodState, type StepRecord } from './method.ts';
 
 /**
  * An epoch, as a line of `history.jsonl`. A superset of `training.epochs` in the result's schema, with its units:
  * `forwards` and `backwards` count images, `forwardPasses` and `backwardPasses` mini-batches. Validation is not in them.
  */
-export interface EpochRecord {
+export interface EpochRecord extends Readonly<Record<Measure, number | null>> {
   /** From 1. */
   readonly epoch: number;
   /** Of the last mini-batch. */
@@ -31,9 +31,10 @@ export interface EpochRecord {
   /** `other`: the perturbation's arithmetic, batches, augmentation. */
   readonly secondsPerPhase: { readonly gradient: number; readonly update: number; readonly other: number };
   readonly validationSeconds: number;
-  /** Means over the samples; null where the method does not define them. */
-  readonly flipRate: number | null;
-  readonly residual: number | null;
+  /** Of the first mini-batch of the epoch's data, under PGD; null unless a stop rule asks for it. */
+  readonly probeRobustAccuracy: number | null;
+  /** Why the run stops after this epoch; null where it does not. */
+  readonly stop: string | null;
 }
 
 /** The sums of an epoch under way. Plain numbers, so that JSON keeps them exactly. */
@@ -42,8 +43,8 @@ export interface Sums {
   batches: number;
   loss: number;
   correct: number;
-  flipped: number | null;
-  residual: number | null;
+  /** Sums of what the method measures, each over the samples that it was measured on. */
+  measures: Partial<Record<Measure, { sum: number; n: number }>>;
   forwards: number;
   backwards: number;
   forwardPasses: number;
@@ -58,8 +59,7 @@ export const noSums = (): Sums => ({
   batches: 0,
   loss: 0,
   correct: 0,
-  flipped: null,
-  residual: null,
+  measures: {},
   forwards: 0,
   backwards: 0,
   forwardPasses: 0,
@@ -80,8 +80,11 @@ export function addStep(
   sums.batches += 1;
   sums.loss += step.loss * step.n;
   sums.correct += step.correct;
-  if (step.flipRate !== undefined) sums.flipped = (sums.flipped ?? 0) + step.flipRate * step.n;
-  if (step.residual !== undefined) sums.residual = (sums.residual ?? 0) + step.residual * step.n;
+  for (const [name, value] of Object.entries(step.measures ?? {}) as [Measure, number][]) {
+    const { sum, n } = sums.measures[name] ?? { sum: 0, n: 0 };
+    const weight = MEASURES[name] === 'mean' ? step.n : 1;
+    sums.measures[name] = { sum: sum + value * weight, n: n + step.n };
+  }
   sums.forwards += passes.forwardImages;
   sums.backwards += passes.backwardImages;
   sums.forwardPasses += passes.forward;
@@ -123,9 +126,19 @@ export const epochRecord = (
     other: Math.max(0, s.seconds - s.gradientSeconds - s.updateSeconds),
   },
   validationSeconds: validation?.seconds ?? 0,
-  flipRate: s.flipped === null ? null : s.flipped / s.n,
-  residual: s.residual === null ? null : s.residual / s.n,
+  ...measured(s),
+  probeRobustAccuracy: null,
+  stop: null,
 });
+
+function measured({ measures }: Sums): Record<Measure, number | null> {
+  const values = Object.entries(MEASURES).map(([name, kind]) => {
+    const m = measures[name as Measure];
+    if (!m) return [name, null];
+    return [name, kind === 'mean' ? m.sum / m.n : m.sum];
+  });
+  return Object.fromEntries(values) as Record<Measure, number | null>;
+}
 
 /** Where training stands. */
 export interface Cursor {
@@ -136,10 +149,13 @@ export interface Cursor {
   readonly sums: Readonly<Sums>;
 }
 
-/** The epoch of the most robust parameters so far. */
+/** The parameters that are kept so far. */
 export interface Best {
   readonly epoch: number;
-  readonly robustAccuracy: number;
+  /** On the held-out images; null where there are none. */
+  readonly robustAccuracy: number | null;
+  /** Why these: they are the most robust, or the last before a stop rule's alarm. */
+  readonly why: string;
   readonly parameters: ReadonlyMap<string, Tensor>;
 }
 
@@ -148,8 +164,10 @@ export interface Snapshot {
   readonly state: TrainingState;
   readonly cursor: Cursor;
   readonly history: readonly EpochRecord[];
-  /** Kept where early stopping is on. */
+  /** Kept where early stopping or a stop rule is on. */
   readonly best?: Best;
+  /** What the method remembers. */
+  readonly method: MethodState;
 }
 
 /** A mini-batch is done. */

@@ -1,6 +1,8 @@
 import { defineCommand } from 'citty';
+import { architectures } from '../../../models/index.ts';
 import { TouchstoneError } from '../../errors.ts';
 import type { RunOptions } from '../../runs/train-run.ts';
+import { methodOptions, methods } from '../../train/index.ts';
 import { commonArgs, contextOf } from '../common.ts';
 import { parseCount, parseList, parseNumber, parseRadius } from '../numbers.ts';
 import { INTERRUPTED, interruption, trainingControls } from '../training-progress.ts';
@@ -8,14 +10,23 @@ import { INTERRUPTED, interruption, trainingControls } from '../training-progres
 const option = (description: string, valueHint: string) =>
   ({ type: 'string', description, valueHint }) as const;
 
+/** What methods can be told, by their table. */
+const methodArgs = (): Record<string, ReturnType<typeof option>> =>
+  Object.fromEntries(
+    Object.values(methodOptions).map((spec) => [
+      spec.flag,
+      option(spec.about, spec.kind === 'choice' ? 'NAME' : 'N'),
+    ]),
+  );
+
 export const command = defineCommand({
   meta: { name: 'train', description: 'train a classifier; --recipe gives all settings, others override it' },
   args: {
     out: option('a new folder for the run', 'DIR'),
     resume: option('go on with the run in this folder', 'DIR'),
     recipe: option('named settings: demo, gaat-paper/mnist …', 'NAME'),
-    method: option('natural | pgd | gaat', 'M'),
-    model: option('mnist-cnn | resnet18', 'A'),
+    method: option(`${Object.keys(methods).join(' | ')}`, 'M'),
+    model: option(Object.keys(architectures).join(' | '), 'A'),
     data: option('mnist | mnist:DIR | cifar10:DIR | FILE.npz …', 'D'),
     limit: option('train on the first N images', 'N'),
     epochs: option('default 10', 'N'),
@@ -23,8 +34,7 @@ export const command = defineCommand({
     eps: option('radius in pixel space (default 0.1 grey, 8/255)', 'E'),
     steps: option('attack steps T (default 100 grey, 10)', 'N'),
     'step-size': option('attack step α (default ε/10 grey, ε/8)', 'A'),
-    start: option('δ starts at zero | random', 'S'),
-    hessian: option('gaat: gauss-newton | none', 'H'),
+    ...methodArgs(),
     lr: option('largest learning rate (default 0.1)', 'R'),
     schedule: option('cyclic | multistep | flat', 'S'),
     milestones: option('multistep: epochs of the drops', 'a,b'),
@@ -37,6 +47,7 @@ export const command = defineCommand({
     validation: option('training images held out (default 1000)', 'N'),
     'validation-steps': option('PGD steps on them (default 10)', 'N'),
     'bn-mode': option('BatchNormalization in attacks: eval | train', 'M'),
+    stop: option('end before overfitting: pgd | magnitude | distance', 'RULE'),
     'early-stop': option('stop after N epochs without a more robust one', 'N'),
     mean: option('normalisation to bake in, per channel', 'a,b,c'),
     std: option('normalisation to bake in, per channel', 'a,b,c'),
@@ -106,6 +117,13 @@ function optionsOf(args: Given): RunOptions {
   const number = (name: string) => parsed(name, parseNumber);
   const radius = (name: string) => parsed(name, (v, o) => parseRadius(v, o, 1));
   const list = (name: string) => parsed(name, (v, o) => parseList(v).map((n) => parseNumber(n, o)));
+  const methodValues = () =>
+    Object.fromEntries(
+      Object.entries(methodOptions).map(([name, spec]) => [
+        name,
+        spec.kind === 'choice' ? text(spec.flag) : number(spec.flag),
+      ]),
+    );
   const options = {
     recipe: text('recipe'),
     method: text('method'),
@@ -117,8 +135,8 @@ function optionsOf(args: Given): RunOptions {
     epsilon: radius('eps'),
     steps: count('steps'),
     stepSize: radius('step-size'),
-    start: text('start'),
-    hessian: text('hessian'),
+    stop: text('stop'),
+    ...methodValues(),
     learningRate: number('lr'),
     schedule: text('schedule'),
     milestones: list('milestones'),
