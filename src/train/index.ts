@@ -4,6 +4,7 @@ import type { Method } from './method.ts';
 import { natural } from './natural.ts';
 import { pgd } from './pgd.ts';
 
+export type { Adversary } from './adversary.ts';
 export { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
 export {
   type Sample,

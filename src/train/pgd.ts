@@ -8,6 +8,7 @@
  * and §5.1). #BP T + 1.
  */
 import { type Images, randomStart } from '../eval/index.ts';
+import type { Adversary } from './adversary.ts';
 import { type Method, recordOf, type StepArguments } from './method.ts';
 
 /** x + δ⁰. */ // Alg. 1, l. 4
@@ -29,6 +30,13 @@ export async function pgdPerturb(args: StepArguments, from: Float32Array): Promi
   if (args.steps === 0) return { data: from, shape };
   return { data: await pgdSteps({ data: from, shape }, args, args.steps), shape };
 }
+
+/** Ascends and descends the cross-entropy. */
+export const pgdAdversary: Adversary = {
+  start,
+  ascends: async () => ({}),
+  learn: ({ learner, y }, adversarial) => learner.update(adversarial, y),
+};
 
 export const pgd: Method = {
   name: 'pgd',

@@ -275,7 +275,7 @@ describe('a wrong request', () => {
       /^E_OPTION: unknown schedule .*flat, multistep, cyclic/,
     ],
     ['an unknown start', { start: 'here' }, /^E_OPTION: --start 'here', expected zero or random/],
-    ['a later hessian', { hessian: 'exact' }, /^E_UNSUPPORTED: hessian 'exact'/],
+    ['an unknown hessian', { hessian: 'full' }, /^E_OPTION: --hessian 'full'/],
     ['a negative rate', { learningRate: -1 }, /^E_RANGE: --lr/],
     [
       'an unknown engine',

@@ -6,7 +6,16 @@ import type { Engine } from '../../src/engine/index.ts';
 import { attacks, engineClassifier, type Images } from '../../src/eval/index.ts';
 import { type Graph, parameterNames, type Tensor, withValues } from '../../src/graph/index.ts';
 import { key, permutation, uniform } from '../../src/random/index.ts';
-import { createLearner, type Method, methods, type Sample, schedules, train } from '../../src/train/index.ts';
+import {
+  commonDefaults,
+  createLearner,
+  type Method,
+  methods,
+  noState,
+  type Sample,
+  schedules,
+  train,
+} from '../../src/train/index.ts';
 import { bothEngines, floats, smoothed } from './engines.ts';
 
 const STEPS = 50;
@@ -38,7 +47,10 @@ async function trained(
       threat: { norm: 'linf', epsilon: 0.1 },
       steps: 5,
       stepSize: 0.025,
-      options: { ...method.defaults, start: 'random' },
+      options: { ...commonDefaults, ...method.defaults, start: 'random' },
+      indices: [],
+      epoch: 0,
+      state: noState(),
       key: root.fold('step', step),
     });
   const { parameters } = trainer.state();
@@ -113,7 +125,8 @@ async function threeEpochs(engine: Engine, model: Graph, data: DataSet): Promise
       threat: { norm: 'linf', epsilon: 0.1 },
       steps: 3,
       stepSize: 0.05,
-      options: { ...methods.pgd.defaults, start: 'random' },
+      options: { ...commonDefaults, start: 'random' },
+      stop: null,
       schedule: schedules.cyclic({ learningRate: 0.1, epochs: 3, peak: 0.4 }),
       momentum: 0.9,
       weightDecay: 2e-4,

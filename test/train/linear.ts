@@ -35,9 +35,11 @@ export function reference(model: Graph, x: ArrayLike<number>, y: number) {
   return { loss: Math.log(sum) + top - logits[y]!, logits, error, gradient };
 }
 
+type Call = 'logits' | 'gradient' | 'ascend' | 'hessianVector' | 'update';
+
 /** What a learner was asked for. */
 export interface Recorded extends Learner {
-  readonly calls: ('gradient' | 'ascend' | 'update')[];
+  readonly calls: Call[];
   readonly trainedOn: Float32Array[];
 }
 
@@ -47,19 +49,28 @@ export function recorded(learner: Learner): Recorded {
   return {
     calls,
     trainedOn,
+    classes: learner.classes,
     consistent: learner.consistent,
-    gradient(x, y) {
+    logits(x) {
+      calls.push('logits');
+      return learner.logits(x);
+    },
+    gradient(...args) {
       calls.push('gradient');
-      return learner.gradient(x, y);
+      return learner.gradient(...args);
     },
     ascend(...args) {
       calls.push('ascend');
       return learner.ascend(...args);
     },
-    update(x, y) {
+    hessianVector(...args) {
+      calls.push('hessianVector');
+      return learner.hessianVector(...args);
+    },
+    update(x, y, request) {
       calls.push('update');
       trainedOn.push(x.data.slice());
-      return learner.update(x, y);
+      return learner.update(x, y, request);
     },
   };
 }

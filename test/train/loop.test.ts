@@ -5,6 +5,7 @@ import type { Tensor } from '../../src/graph/index.ts';
 import { integers, key, normal } from '../../src/random/index.ts';
 import type { TrainingRecord } from '../../src/report/index.ts';
 import {
+  commonDefaults,
   type EpochRecord,
   methods,
   type Progress,
@@ -50,7 +51,8 @@ const settings: TrainSettings = {
   threat: { norm: 'linf', epsilon: 0.1 },
   steps: 4,
   stepSize: 0.05,
-  options: { start: 'random', hessian: 'gauss-newton' },
+  options: { ...commonDefaults, start: 'random', hessian: 'gauss-newton' },
+  stop: null,
   schedule: schedules.flat({ learningRate: 0.2, epochs: 3 }),
   momentum: 0.9,
   weightDecay: 0,
