@@ -6,11 +6,12 @@ import { dlr, targetedDlr } from './dlr.ts';
 import { kl } from './kl.ts';
 import { logit } from './logit.ts';
 import type { Loss, LossInput, LossOptions } from './loss.ts';
-import { margin } from './margin.ts';
+import { margin, targetedMargin } from './margin.ts';
 
 export const losses = {
   ce: crossEntropy,
   margin,
+  'margin-targeted': targetedMargin,
   dlr,
   'dlr-targeted': targetedDlr,
   kl,
@@ -20,7 +21,7 @@ export const losses = {
 export type LossName = keyof typeof losses;
 
 /** The losses that need labels and nothing else: what attacks without a target ascend. */
-export type LabelLoss = Exclude<LossName, 'dlr-targeted' | 'kl'>;
+export type LabelLoss = Exclude<LossName, 'dlr-targeted' | 'margin-targeted' | 'kl'>;
 
 export const isLoss = (name: string): name is LossName => Object.hasOwn(losses, name);
 
@@ -49,4 +50,5 @@ export function appendLoss(b: GraphBuilder, name: LossName, logits: Value, optio
   return loss.build(b, logits, inputs as Record<LossInput, Value>, options);
 }
 
+export { bestOther, dotClasses, ownLogit } from './classes.ts';
 export type { Loss, LossInput, LossOptions } from './loss.ts';

@@ -11,3 +11,11 @@ export const margin: Loss = {
   inputs: ['y'],
   build: (b, logits, { y }) => b.op('Sub', [bestOther(b, logits, y), ownLogit(b, logits, y)], {}, 'margin'),
 };
+
+/** Its targeted form, z_t − z_y: the linearised boundary with one class (DeepFool, eFGSM's eq. 12). */
+export const targetedMargin: Loss = {
+  about: 'logit of a target class − own logit',
+  inputs: ['y', 'target'],
+  build: (b, logits, { y, target }) =>
+    b.op('Sub', [ownLogit(b, logits, target), ownLogit(b, logits, y)], {}, 'margin_targeted'),
+};

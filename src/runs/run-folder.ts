@@ -1,7 +1,8 @@
 /**
  * A run's folder, and the order in which it is written.
  *
- * - `run.json`: what was asked for, and what it ran on. Written first, never changed.
+ * - `run.json`: what was asked for, and what it ran on. Written first, never changed. With it `init.onnx`, where the run began
+ *   with a file.
  * - `state.npz`: where training stands: parameters, velocities, cursor and history. The truth.
  * - `history.jsonl`, `checkpoint.onnx`: views of it, for people and tools, written after it.
  *
@@ -12,11 +13,13 @@ import { join } from 'node:path';
 import fs from 'fs-extra';
 import { z } from 'zod';
 import { TouchstoneError } from '../errors.ts';
-import { type Graph, toModel, withValues, writeModel } from '../graph/index.ts';
+import { inspect } from '../eval/index.ts';
+import { type Graph, writeModel } from '../graph/index.ts';
 import { readFileLimited, readModelFile, sha256, writeFileAtomic, writeFilesAtomic } from '../io/index.ts';
 import type { EpochRecord, Snapshot } from '../train/index.ts';
 import { runRecipe } from './run-options.ts';
 import { decodeState, encodeState } from './run-state.ts';
+import { INITIAL, type Trainee } from './trainee.ts';
 import { TRAINING_ENTRY } from './training-entry.ts';
 
 const FILES = {
@@ -27,7 +30,7 @@ const FILES = {
 } as const;
 
 /** What `writeFileAtomic` leaves of these files where it is killed. */
-const LEFTOVER = /^\.(?:run\.json|state\.npz|history\.jsonl|checkpoint\.onnx)\.[0-9a-f]+\.tmp$/;
+const LEFTOVER = /^\.(?:run\.json|state\.npz|init\.onnx|history\.jsonl|checkpoint\.onnx)\.[0-9a-f]+\.tmp$/;
 
 const runFile = z.object({
   schema: z.literal('touchstone-run/1'),
@@ -86,9 +89,14 @@ async function listed(dir: string): Promise<string[]> {
 }
 
 /** Begins a folder. @throws E_WRITE */
-export async function createFolder(dir: string, run: RunFile): Promise<RunFolder> {
+export async function createFolder(dir: string, run: RunFile, initial?: Uint8Array): Promise<RunFolder> {
   const text = `${JSON.stringify(run, null, 2)}\n`;
-  await writeFileAtomic(join(dir, FILES.run), text);
+  await writeFilesAtomic(
+    new Map<string, Uint8Array | string>([
+      ...(initial ? [[join(dir, INITIAL), initial] as const] : []),
+      [join(dir, FILES.run), text],
+    ]),
+  );
   return { dir, run, sha256: sha256(new TextEncoder().encode(text)) };
 }
 
@@ -142,15 +150,15 @@ export async function saveState(folder: RunFolder, snapshot: Snapshot): Promise<
 /** Writes what can be made from the state of a whole epoch. */
 export async function saveViews(
   { dir, run }: RunFolder,
-  model: Graph,
+  trainee: Trainee,
   { state, best, history }: Snapshot,
 ): Promise<void> {
-  const graph = withValues(model, best?.parameters ?? state.parameters);
   const metadata = metadataOf(run, best?.epoch ?? history.length, history);
+  const model = await trainee.checkpoint(best?.parameters ?? state.parameters, metadata);
   await writeFilesAtomic(
     new Map<string, Uint8Array | string>([
       [join(dir, FILES.history), history.map((record) => `${JSON.stringify(record)}\n`).join('')],
-      [join(dir, FILES.checkpoint), writeModel(toModel(graph, metadata))],
+      [join(dir, FILES.checkpoint), writeModel(model)],
     ]),
   );
 }
@@ -204,7 +212,8 @@ export async function readRun(dir: string): Promise<RunRecord> {
   ) as {
     epochs: EpochRecord[];
   };
-  return { run, recipe: run.recipe, history: epochs, model: model.graph, metadata, checkpoint };
+  const graph = run.recipe.init === null ? model.graph : inspect(model).graph;
+  return { run, recipe: run.recipe, history: epochs, model: graph, metadata, checkpoint };
 }
 
 function jsonOf(bytes: Uint8Array, path: string): unknown {

@@ -33,6 +33,8 @@ export interface RunOptions extends Partial<Record<OptionName, string | number |
   readonly method?: string;
   /** The name of an architecture. */
   readonly model?: string;
+  /** In its place: an ONNX classifier to go on from, which takes pixels in [0, 1]. */
+  readonly init?: string;
   /** As `--data` takes it. */
   readonly data?: string;
   /** Only the first so many training images. @default all */
@@ -109,6 +111,8 @@ export const runRecipe = z.object({
   recipe: z.string().nullable(),
   method: z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]),
   model: z.string(),
+  /** Of the file that training began with; null for an architecture. */
+  init: z.string().nullable().default(null),
   data: z.string(),
   limit: z.int().nullable(),
   epochs: z.int(),
@@ -185,6 +189,9 @@ export function withRecipe(options: RunOptions): RunOptions {
   if (options.recipe === undefined) return options;
   const name = known('recipe', options.recipe, isRecipe, recipes);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { model, mean, std, ...settings }: Partial<RunOptions> = recipes[name].settings;
+  // A file is in the place of all that describes a model.
+  if (options.init !== undefined) return { ...settings, ...given };
   return { ...recipes[name].settings, ...given };
 }
 
@@ -201,29 +208,45 @@ export function architectureOf(name: string | undefined): Architecture {
 /** What can be told without the data. @throws E_OPTION */
 export function namesOf(options: RunOptions): {
   method: MethodName;
-  architecture: Architecture;
+  /** None where a file is in its place. */
+  architecture: Architecture | undefined;
   data: string;
 } {
   const method = known('method', options.method, isMethod, methods);
-  const architecture = architectureOf(options.model);
+  if (options.init !== undefined && options.model !== undefined)
+    throw wrong('both --model and --init', 'one of them');
+  const architecture = options.init === undefined ? architectureOf(options.model) : undefined;
   if (!options.data) throw wrong('no data set', 'mnist, cifar10:DIR, FILE.npz …', 'pass --data');
   return { method, architecture, data: options.data };
+}
+
+/** The file that a run begins with, as far as its settings go. */
+export interface InitialFile {
+  /** Without its folders. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly classes: number;
 }
 
 /**
  * Completes and checks all settings.
  *
  * @param data the training images, already limited
+ * @param initial what `init` names, read
  * @throws TouchstoneError E_OPTION, E_RANGE, E_SHAPE, E_LABELS
  */
-export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
+export function resolveRecipe(options: RunOptions, data: DataSet, initial?: InitialFile): RunRecipe {
   const { method, architecture, data: spec } = namesOf(options);
-  assertShape(architecture, data);
+  if (architecture) assertShape(architecture, data);
   const grey = data.shape[0] === 1;
   const epsilon = within('--eps', options.epsilon ?? (grey ? 0.1 : 8 / 255), 0, 1, 'open');
-  const classes = whole('--classes', options.classes ?? data.classes, 2);
+  const classes = whole('--classes', options.classes ?? initial?.classes ?? data.classes, 2);
+  if (initial && classes !== initial.classes)
+    throw wrong(`--classes ${classes} for a model of ${initial.classes}`, `${initial.classes}`);
   checkLabels(data, classes);
   const { mean = null, std = null } = options;
+  if (initial && (mean || std))
+    throw wrong('--mean or --std with --init', 'neither', 'a file that normalises has it in its graph');
   assertNormalisation(mean, std, data.shape[0]);
   const validation = whole('--validation', options.validation ?? Math.min(1000, Math.floor(data.n / 10)), 0);
   if (validation >= data.n)
@@ -243,7 +266,8 @@ export function resolveRecipe(options: RunOptions, data: DataSet): RunRecipe {
   return {
     recipe: options.recipe ?? null,
     method,
-    model: architecture.name,
+    model: architecture?.name ?? initial?.name ?? '',
+    init: initial?.sha256 ?? null,
     data: spec,
     limit: options.limit ?? null,
     epochs,

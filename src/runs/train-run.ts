@@ -1,10 +1,10 @@
 /** Training runs on disk: begun, interrupted, resumed. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { augment, batch, type DataSet, loadData } from '../data/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import { bakeNormalisation, type Graph } from '../graph/index.ts';
-import { machine, tool } from '../io/index.ts';
+import { writeModel } from '../graph/index.ts';
+import { machine, readModelFile, sha256, tool } from '../io/index.ts';
 import { key } from '../random/index.ts';
 import {
   type EpochRecord,
@@ -18,25 +18,28 @@ import {
   type TrainOptions,
   train,
 } from '../train/index.ts';
+import { initialModel } from './initial-model.ts';
 import { type EngineRequest, openEngine } from './open-engine.ts';
 import {
   assertFree,
   createFolder,
   loadState,
   openFolder,
+  type RunFile,
   type RunFolder,
   saveState,
   saveViews,
   sweep,
 } from './run-folder.ts';
 import {
-  architectureOf,
+  type InitialFile,
   namesOf,
   type RunOptions,
   type RunRecipe,
   resolveRecipe,
   withRecipe,
 } from './run-options.ts';
+import { builtTrainee, companionOf, initialTrainee, type Trainee } from './trainee.ts';
 
 export { type RunFile, type RunRecord, readRun } from './run-folder.ts';
 export type { RunOptions, RunRecipe } from './run-options.ts';
@@ -78,7 +81,8 @@ export async function startRun(
   const { data: spec } = namesOf(wanted);
   await assertFree(options.out);
   const data = await loadData(spec, 'train', wanted.limit === undefined ? {} : { limit: wanted.limit });
-  const recipe = resolveRecipe(wanted, data);
+  const initial = wanted.init === undefined ? undefined : await readInitial(wanted.init, data);
+  const recipe = resolveRecipe(wanted, data, initial);
   const { engine: name = 'auto', device = 'auto', threads } = wanted;
   const engine = await (controls.openEngine ?? openEngine)({
     engine: name,
@@ -86,7 +90,7 @@ export async function startRun(
     ...(threads !== undefined && { threads }),
   });
   try {
-    const folder = await createFolder(options.out, {
+    const run: RunFile = {
       schema: 'touchstone-run/1',
       recipe,
       data: { name: data.name, split: data.split, sha256: data.sha256, n: data.n, shape: [...data.shape] },
@@ -98,7 +102,8 @@ export async function startRun(
       },
       tool: tool(),
       machine: { ...machine() },
-    });
+    };
+    const folder = await createFolder(options.out, run, initial?.bytes);
     return await go(folder, data, engine, controls);
   } finally {
     await engine.close();
@@ -163,10 +168,18 @@ async function go(
   from?: Snapshot,
 ): Promise<RunOutcome> {
   const { dir, run } = folder;
-  const model = modelOf(run.recipe, data.shape);
+  const trainee =
+    run.recipe.init === null
+      ? builtTrainee(run.recipe, data.shape)
+      : await initialTrainee(dir, run.recipe, data, engine);
   // The views of the last whole epoch, in case a process was killed before it wrote them.
-  if (from && from.cursor.epoch > 0 && from.cursor.batch === 0) await saveViews(folder, model, from);
-  const events = train({ ...trainOptionsOf(run.recipe, data, model), engine, signal: controls.signal, from });
+  if (from && from.cursor.epoch > 0 && from.cursor.batch === 0) await saveViews(folder, trainee, from);
+  const events = train({
+    ...trainOptionsOf(run.recipe, data, trainee),
+    engine,
+    signal: controls.signal,
+    from,
+  });
   let history = from?.history ?? [];
   try {
     for (;;) {
@@ -177,7 +190,7 @@ async function go(
       else {
         await saveState(folder, value.snapshot);
         if (value.kind === 'interrupted') continue;
-        await saveViews(folder, model, value.snapshot);
+        await saveViews(folder, trainee, value.snapshot);
         history = value.snapshot.history;
         controls.onEpoch?.(value.record);
       }
@@ -187,19 +200,23 @@ async function go(
   }
 }
 
-/** The model as a run begins it: everything but the weights' values stays so. */
-function modelOf(recipe: RunRecipe, input: DataSet['shape']): Graph {
-  const { classes, mean, std, seed } = recipe;
-  const graph = architectureOf(recipe.model).build(key(seed).fold('model'), { input, classes });
-  return mean && std ? bakeNormalisation(graph, mean, std) : graph;
+/** A file to go on from, with a copy for the run's folder. @throws as `readModelFile` and {@link initialModel} do */
+async function readInitial(path: string, data: DataSet): Promise<InitialFile & { bytes: Uint8Array }> {
+  const { model } = await readModelFile(path);
+  const { classes } = initialModel(model, data.shape);
+  const bytes = writeModel(model);
+  return { name: basename(path), sha256: sha256(bytes), classes, bytes };
 }
 
-function trainOptionsOf(recipe: RunRecipe, data: DataSet, model: Graph): Omit<TrainOptions, 'engine'> {
+function trainOptionsOf(recipe: RunRecipe, data: DataSet, trainee: Trainee): Omit<TrainOptions, 'engine'> {
   const { epsilon, schedule, validation } = recipe;
+  const companion = companionOf(recipe, data.shape);
   const trained = data.n - validation;
   return {
-    model,
+    model: trainee.graph,
+    ...(trainee.parameters && { parameters: trainee.parameters }),
     method: methods[recipe.method],
+    ...(companion && { companion }),
     data: part(data, 0, trained),
     ...(validation > 0 && { validation: part(data, trained, validation) }),
     ...(recipe.augment && { augment: augmented }),

@@ -1,8 +1,17 @@
 /** Training: methods that read like their papers, schedules, and the loop around them. Nothing of Node. */
+import { delayed } from './dat.ts';
+import { deat, mDeat } from './deat.ts';
+import { efgsm, efgsmReconstructor, efgsmTrades } from './efgsm.ts';
+import { fast } from './fast.ts';
+import { free } from './free.ts';
+import { friendly } from './friendly.ts';
 import { gaat } from './gaat.ts';
+import { magnitude } from './magnitude.ts';
+import { mart, martAdversary } from './mart.ts';
 import type { Method } from './method.ts';
 import { natural } from './natural.ts';
-import { pgd } from './pgd.ts';
+import { pgd, pgdAdversary } from './pgd.ts';
+import { trades, tradesAdversary } from './trades.ts';
 
 export type { Adversary } from './adversary.ts';
 export { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
@@ -36,6 +45,23 @@ export const methods = {
   natural,
   pgd,
   gaat,
+  free,
+  fast,
+  deat,
+  'm-deat': mDeat,
+  dat: delayed(pgd, 'dat'),
+  'dat+gaat': delayed(gaat, 'dat+gaat'),
+  trades,
+  mart,
+  'm-pgd': magnitude(pgd, pgdAdversary),
+  'm-trades': magnitude(trades, tradesAdversary),
+  'm-mart': magnitude(mart, martAdversary),
+  fat: friendly(pgd, pgdAdversary),
+  'f-trades': friendly(trades, tradesAdversary),
+  'f-mart': friendly(mart, martAdversary),
+  efgsm,
+  'efgsm+reconstructor': efgsmReconstructor,
+  'efgsm+trades': efgsmTrades,
 } as const satisfies Record<string, Method>;
 
 export type MethodName = keyof typeof methods;

@@ -61,9 +61,11 @@ export async function createLearner(
   const lossProgram = ({ loss = 'ce' }: LossRequest, hvp = false) =>
     classifierProgram(attacked, loss, { logits, hvp });
 
-  /** What a loss reads: labels, or probabilities. */
-  const targets = (y: Int32Array, { loss = 'ce', q }: LossRequest) =>
-    loss === 'kl' ? { q: float32(q!, [y.length, classes]) } : { y: labelTensor(y) };
+  /** What a loss reads: labels, a target class beside them, or probabilities. */
+  const targets = (y: Int32Array, { loss = 'ce', q, target }: LossRequest) =>
+    loss === 'kl'
+      ? { q: float32(q!, [y.length, classes]) }
+      : { y: labelTensor(y), ...(loss === 'margin-targeted' && { target: labelTensor(target!) }) };
 
   const learner: EngineLearner = {
     learningRate: 0,
@@ -97,11 +99,20 @@ export async function createLearner(
       return { logits: floatsOf(outputs, 'logits'), next: floatsOf(outputs, 'next') };
     },
 
-    async hessianVector(x, y, v) {
-      const program = await compiled('hvp', () => trainer.compile(lossProgram({}, true)));
-      const feeds = { x: imageTensor(x), y: labelTensor(y), v: imageTensor({ data: v, shape: x.shape }) };
+    async hessianVector(x, y, v, of = {}) {
+      const program = await compiled(`hvp ${of.loss}`, () => trainer.compile(lossProgram(of, true)));
+      const feeds = { x: imageTensor(x), ...targets(y, of), v: imageTensor({ data: v, shape: x.shape }) };
       const outputs = await timed('gradient', () => program.run(feeds));
       return { ...lossGradient(outputs), hvp: floatsOf(outputs, 'hvp') };
+    },
+
+    async hessianProduct(x, y, v, of = {}) {
+      const { graph, gradient } = lossProgram(of, true);
+      const program = await compiled(`product ${of.loss}`, () =>
+        trainer.compile({ graph, gradient: { ...gradient!, names: [] } }),
+      );
+      const feeds = { x: imageTensor(x), ...targets(y, of), v: imageTensor({ data: v, shape: x.shape }) };
+      return floatsOf(await timed('gradient', () => program.run(feeds)), 'hvp');
     },
 
     async update(

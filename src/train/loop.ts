@@ -1,6 +1,6 @@
 import { type Engine, spent, type Trainer } from '../engine/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import { type Classifier, engineClassifier, type Images } from '../eval/index.ts';
+import { type Classifier, engineClassifier, type Images, imageSize } from '../eval/index.ts';
 import { type Graph, parameterNames } from '../graph/index.ts';
 import { type Key, permutation } from '../random/index.ts';
 import { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
@@ -61,6 +61,8 @@ export interface TrainOptions {
   readonly engine: Engine;
   /** In inference form; training starts from its initializers. */
   readonly model: Graph;
+  /** Which of them are trained. @default those that `parameterNames` finds */
+  readonly parameters?: readonly string[];
   readonly method: Method;
   /** What the method trains beside the model; its initializers have names of their own. */
   readonly companion?: Graph;
@@ -96,10 +98,10 @@ export type TrainEnd = 'finished' | 'stopped' | 'interrupted';
  * @throws E_RANGE where the loss is not finite any more
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainEnd> {
-  const { engine, model, settings, from, companion } = options;
+  const { engine, model, settings, from, companion, parameters = parameterNames(model) } = options;
   const trainer = await engine.trainer({
     model: companion ? together(model, companion) : model,
-    parameters: [...parameterNames(model), ...(companion ? parameterNames(companion) : [])],
+    parameters: [...parameters, ...(companion ? parameterNames(companion) : [])],
     optimizer: { momentum: settings.momentum, weightDecay: settings.weightDecay },
   });
   try {
@@ -112,11 +114,19 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   }
 }
 
-/** The model with the constants of both: what a trainer holds. */
+/** The model with the constants of both, and the nodes that tell which are statistics: what a trainer holds. */
 const together = (model: Graph, companion: Graph): Graph => ({
   ...model,
+  nodes: [...model.nodes, ...companion.nodes],
   initializers: new Map([...model.initializers, ...companion.initializers]),
 });
+
+/** Where augmentation takes each element from: it is shown the elements' numbers, from 1, in place of their values. */
+function originsOf({ x, y }: Sample, change: (batch: Sample) => Sample): Int32Array {
+  const size = imageSize(x);
+  const numbered = { data: x.data.map((_, i) => 1 + (i % size)), shape: x.shape };
+  return Int32Array.from(change({ x: numbered, y }).x.data, (from) => from - 1);
+}
 
 class Run {
   readonly #o: TrainOptions;
@@ -187,13 +197,15 @@ class Run {
     const before = { counts: engine.counts(), ...this.#learner.seconds };
     const own = key.fold('step', this.#epoch, this.#batch);
     const plain = data.batch(indices);
-    const { x, y } = augment ? augment(plain, own.fold('augment')) : plain;
+    const change = (batch: Sample) => (augment ? augment(batch, own.fold('augment')) : batch);
+    const { x, y } = change(plain);
     this.#learner.learningRate = this.#rate(this.#batch);
     const record = await method.step({
       learner: this.#learner,
       x,
       y,
       indices,
+      ...(augment && method.tracksPixels && { origins: originsOf(plain, change) }),
       epoch: this.#epoch,
       threat,
       steps,

@@ -11,6 +11,8 @@ export interface LossRequest {
   readonly loss?: Exclude<LossName, 'dlr-targeted'>;
   /** Probabilities to compare with, `[N, K]`: what `kl` reads. */
   readonly q?: Float32Array;
+  /** Other classes, `[N]`: what `margin-targeted` reads. */
+  readonly target?: Int32Array;
 }
 
 /** What a method sees of the model under training. Each call is one pass through the network, and is counted. */
@@ -34,12 +36,15 @@ export interface Learner {
     step: AscentStep & LossRequest,
     times?: number,
   ): Promise<Ascended>;
-  /** ∇ₓℓ and Hv per sample, exactly, with the cross-entropy: a forward and two backward passes. */
+  /** ∇ₓℓ and Hv per sample, exactly: a forward and two backward passes. */
   hessianVector(
     x: Images,
     y: Int32Array,
     v: Float32Array,
+    of?: LossRequest,
   ): Promise<LossGradient & { readonly hvp: Float32Array }>;
+  /** Hv alone, where ∇ₓℓ is known: a forward and, as engines count, one backward pass. */
+  hessianProduct(x: Images, y: Int32Array, v: Float32Array, of?: LossRequest): Promise<Float32Array>;
   /** One optimizer step on the mean loss of these images. */
   update(x: Images, y: Int32Array, request?: UpdateRequest): Promise<Update>;
   /**
@@ -105,6 +110,11 @@ export interface StepArguments {
   readonly y: Int32Array;
   /** Which images of the training set these are, `[N]`. */
   readonly indices: ArrayLike<number>;
+  /**
+   * Where in its own image, before augmentation, each element of x was: an index below C·H·W, −1 for what augmentation made.
+   * For methods that track pixels; absent without augmentation.
+   */
+  readonly origins?: Int32Array;
   /** From 0. */
   readonly epoch: number;
   readonly threat: TrainingThreat;
@@ -132,7 +142,7 @@ export const MEASURES = {
   replays: 'mean',
   /** α. */
   stepSize: 'mean',
-  /** Share of the samples whose distance Δ to the next class is above ε. */
+  /** Share of the samples whose distance to the next class, by the linearised logits, is above ε. */
   robustShare: 'mean',
   /** Share of the mini-batches that were attacked with exact gradients. */
   exactShare: 'mean',
@@ -162,6 +172,8 @@ export interface Method {
   readonly attack?: { readonly steps?: number; readonly stepSize?: number };
   /** A second network that is trained beside the classifier and dropped at export. */
   readonly companion?: 'reconstructor';
+  /** Whether it asks for `origins`. @default false */
+  readonly tracksPixels?: boolean;
   /** What it remembers at the start. @default nothing */
   begin?(context: MethodContext): MethodState;
   step(args: StepArguments): Promise<StepRecord>;

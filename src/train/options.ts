@@ -37,6 +37,12 @@ export const methodOptions = {
     values: ['ce', 'margin', 'deepfool'],
     about: 'gaat: the loss that the perturbation ascends, or a step to the nearest boundary',
   },
+  probes: {
+    kind: 'integer',
+    flag: 'probes',
+    low: 1,
+    about: 'gaat with --hessian diagonal: Hessian products that the diagonal is estimated from',
+  },
   residualLimit: {
     kind: 'number',
     flag: 'adaptive',
@@ -54,7 +60,7 @@ export const methodOptions = {
     kind: 'integer',
     flag: 'replays',
     low: 1,
-    about: 'free: passes over each mini-batch; deat: the largest number of them',
+    about: 'free: m, the passes over each mini-batch',
   },
   every: {
     kind: 'integer',
@@ -97,6 +103,19 @@ export const methodOptions = {
   },
   decay: { kind: 'number', flag: 'decay', low: 0, high: 1, about: 'efgsm: how much of Γ is kept per epoch' },
   sigma: { kind: 'number', flag: 'sigma', low: 0, about: 'efgsm: deviation of κ, in units of ε' },
+  rivals: {
+    kind: 'integer',
+    flag: 'rivals',
+    low: 0,
+    about:
+      'efgsm: the other classes that Δ is the minimum over, a gradient each, largest logit first; 0 for all',
+  },
+  reach: {
+    kind: 'choice',
+    flag: 'reach',
+    values: ['free', 'ball'],
+    about: 'efgsm: where its step to the boundary may end: wherever it leads, or in the ε-ball',
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 export type OptionName = keyof typeof methodOptions;
@@ -111,6 +130,7 @@ export const commonDefaults: MethodOptions = {
   start: 'zero',
   hessian: 'none',
   surrogate: 'ce',
+  probes: 1,
   residualLimit: 0,
   naturalShare: 0,
   replays: 1,
@@ -123,6 +143,8 @@ export const commonDefaults: MethodOptions = {
   smoothing: 0,
   decay: 0.95,
   sigma: 0.5,
+  rivals: 0,
+  reach: 'free',
 };
 
 /** Options that every method takes. */

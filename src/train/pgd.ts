@@ -9,7 +9,7 @@
  */
 import { type Images, randomStart } from '../eval/index.ts';
 import type { Adversary } from './adversary.ts';
-import { type Method, recordOf, type StepArguments } from './method.ts';
+import { type LossRequest, type Method, recordOf, type StepArguments } from './method.ts';
 
 /** x + δ⁰. */ // Alg. 1, l. 4
 export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
@@ -20,15 +20,16 @@ export async function pgdSteps(
   adversarial: Images,
   { learner, x, y, threat, stepSize }: StepArguments,
   count: number,
+  of: LossRequest = {},
 ): Promise<Float32Array> {
-  return (await learner.ascend(adversarial, y, x, { threat, stepSize }, count)).next;
+  return (await learner.ascend(adversarial, y, x, { ...of, threat, stepSize }, count)).next;
 }
 
 /** x + δᵀ. */ // Alg. 1, l. 5–8
-export async function pgdPerturb(args: StepArguments, from: Float32Array): Promise<Images> {
+export async function pgdPerturb(args: StepArguments, from: Float32Array, of?: LossRequest): Promise<Images> {
   const { shape } = args.x;
   if (args.steps === 0) return { data: from, shape };
-  return { data: await pgdSteps({ data: from, shape }, args, args.steps), shape };
+  return { data: await pgdSteps({ data: from, shape }, args, args.steps, of), shape };
 }
 
 /** Ascends and descends the cross-entropy. */

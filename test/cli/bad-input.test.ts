@@ -265,6 +265,36 @@ const TRAINING: readonly Row[] = [
   row('no steps', train(`${natural} --steps 0`), /^E_OPTION: --steps 0, expected a whole number/),
   row('a limit of 0', `train --data @grey.npz --out OUT --limit 0 ${natural}`, /^E_OPTION: --limit 0/),
   row(
+    'both an architecture and a file',
+    train(`${natural} --init @model.onnx`),
+    /^E_OPTION: both --model and --init, expected one of them/,
+  ),
+  row(
+    'a file to go on from that is not there',
+    train('--method natural --init @none.onnx'),
+    /^E_FILE: cannot read .*none.onnx/,
+  ),
+  row(
+    'one for other images',
+    train('--method natural --init @model.onnx'),
+    /^E_SHAPE: images of shape \[1,28,28\], expected \[1, 8, 8\]/,
+  ),
+  row(
+    'one that cannot be differentiated',
+    train('--method natural --init @odd.onnx', 'data.npz'),
+    /^E_UNSUPPORTED: operator Det "det_d"/,
+  ),
+  row(
+    'an option of another method',
+    train('--method efgsm --model mnist-cnn --hessian exact'),
+    /^E_OPTION: --hessian with method efgsm/,
+  ),
+  row(
+    'half a rival',
+    train('--method efgsm --model mnist-cnn --rivals 0.5'),
+    /^E_RANGE: --rivals of 0.5, expected an integer, 0 or more/,
+  ),
+  row(
     'a misspelt training option',
     train(`${natural} --batchsize 8`),
     /^E_OPTION: unknown option --batchsize/,

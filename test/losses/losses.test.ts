@@ -13,6 +13,7 @@ const definitions: Readonly<
     return -(1 - s) * logs[y]! - (s / z.length) * logs.reduce((a, b) => a + b, 0);
   },
   margin: (z, y) => Math.max(...z.filter((_, i) => i !== y)) - z[y]!,
+  'margin-targeted': (z, y, t) => z[t]! - z[y]!,
   dlr: (z, y) => {
     const falling = z.toSorted((a, b) => b - a);
     return -(z[y]! - Math.max(...z.filter((_, i) => i !== y))) / (falling[0]! - falling[2]! + 1e-12);

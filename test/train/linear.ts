@@ -35,7 +35,7 @@ export function reference(model: Graph, x: ArrayLike<number>, y: number) {
   return { loss: Math.log(sum) + top - logits[y]!, logits, error, gradient };
 }
 
-type Call = 'logits' | 'gradient' | 'ascend' | 'hessianVector' | 'update';
+type Call = 'logits' | 'gradient' | 'ascend' | 'hessianVector' | 'hessianProduct' | 'update';
 
 /** What a learner was asked for. */
 export interface Recorded extends Learner {
@@ -66,6 +66,10 @@ export function recorded(learner: Learner): Recorded {
     hessianVector(...args) {
       calls.push('hessianVector');
       return learner.hessianVector(...args);
+    },
+    hessianProduct(...args) {
+      calls.push('hessianProduct');
+      return learner.hessianProduct(...args);
     },
     update(x, y, request) {
       calls.push('update');

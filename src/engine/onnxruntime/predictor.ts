@@ -30,11 +30,17 @@ const failure = (what: string, error: unknown): TouchstoneError => {
 /**
  * The file on disk, opened by onnxruntime itself: no reading, pass or program of ours in between. It is what the
  * verifier believes.
+ *
+ * @param file its path, or its bytes
  */
-export async function filePredictor(path: string, options: PredictorOptions): Promise<Predictor> {
+export async function filePredictor(
+  file: string | Uint8Array,
+  options: PredictorOptions,
+): Promise<Predictor> {
+  const path = typeof file === 'string' ? file : 'the model';
   let session: ort.InferenceSession;
   try {
-    session = await ort.InferenceSession.create(path, {
+    session = await ort.InferenceSession.create(file as string, {
       intraOpNumThreads: options.threads,
       logSeverityLevel: 3,
       extra: { session: { intra_op: { allow_spinning: '0' } } },

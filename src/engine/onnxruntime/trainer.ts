@@ -9,13 +9,14 @@ import { next, sgdStep, velocityOf } from './update.ts';
 
 /**
  * Parameters live here as arrays that are fed at each run (onnxruntime reads them in place) and replaced by what an
- * update puts out.
+ * update puts out. They are copies, for onnxruntime writes to them, too: in a graph with two normalisations of the same
+ * statistics, the first one's new ones go where the old ones are.
  */
 export async function createTrainer(
   runtime: Runtime,
   { model, parameters, optimizer }: TrainingOptions,
 ): Promise<Trainer> {
-  const values = initialValues({ model, parameters });
+  const values = copy(initialValues({ model, parameters }));
   const live = [...values.keys()];
   const velocities = new Map<string, Tensor>(
     parameters.map((name) => {
@@ -79,8 +80,8 @@ export async function createTrainer(
 
     restore(state: TrainingState) {
       checkState({ parameters: values, velocities }, state);
-      for (const name of values.keys()) values.set(name, state.parameters.get(name)!);
-      for (const name of velocities.keys()) velocities.set(name, state.velocities.get(name)!);
+      for (const [name, t] of copy(state.parameters)) values.set(name, t);
+      for (const [name, t] of copy(state.velocities)) velocities.set(name, t);
     },
 
     async close() {
@@ -97,5 +98,6 @@ function take(outputs: Record<string, Tensor>, name: string, to: (t: Tensor) => 
   delete outputs[name];
 }
 
+/** Arrays of its own. */
 const copy = (map: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
   new Map([...map].map(([name, t]) => [name, { ...t, data: (t.data as Float32Array).slice() }]));

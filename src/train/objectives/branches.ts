@@ -1,7 +1,7 @@
 import { asInputs, type Graph, GraphBuilder, type Value } from '../../graph/index.ts';
 
 /** Names that the graph's own inputs and outputs have; a network's inner values give way. */
-const RESERVED = ['x', 'y', 'q', 'adversarial', 'logits', 'loss', 'gradient'];
+const RESERVED = ['x', 'y', 'q', 'adversarial', 'clean', 'logits', 'loss', 'gradient'];
 
 /** A network applied to several inputs, with one set of parameters. */
 export interface Branches {
@@ -11,8 +11,10 @@ export interface Branches {
   /**
    * Ends the graph: `logits` and `loss` come out, and the normalisations' statistics, moved by each branch in turn, as
    * running the network on each input in turn moves them.
+   *
+   * @param further outputs of a companion, whose `<statistic>_next` come out, too
    */
-  build(logits: Value, loss: Value): Graph;
+  build(logits: Value, loss: Value, further?: ReadonlyMap<string, Value>): Graph;
 }
 
 /**
@@ -30,15 +32,16 @@ export function branchesOf(model: Graph): Branches {
   return {
     b,
     branch(input) {
-      const own = RESERVED.map((name) => [name, b.fresh(`inner_${name}`)] as const);
+      const own = [...RESERVED, ...statistics].map((name) => [name, b.fresh(`inner_${name}`)] as const);
       const outputs = b.inline(open, new Map([...own, ...current, [image.name, input]]));
       for (const next of statistics) current.set(next.replace(/_next$/, ''), outputs.get(next)!);
       return outputs.get(logits)!;
     },
-    build(classified, loss) {
+    build(classified, loss, further = new Map()) {
       b.output(classified, 'logits');
       b.output(loss, 'loss');
       for (const next of statistics) b.output(current.get(next.replace(/_next$/, ''))!, next);
+      for (const [name, value] of further) if (name.endsWith('_next')) b.output(value, name);
       return b.build(model.name);
     },
   };

@@ -1,18 +1,29 @@
 import type { StopRule } from './rule.ts';
 
-/** A fall to less than this part of what it was. */
+/** A fall to less than this part of the best share so far, by more than so many samples of all: below that it is noise. */
 const COLLAPSE = 0.5;
+const FALL = 0.1;
 
-/** The share of samples whose distance to the next class is above ε collapses when a network overfits: eFGSM paper. */
+/**
+ * "Catastrophic overfitting can be detected once robust accuracy at this epoch is tremendously decreased": robust are the
+ * images that are further than ε from every other class, as the gradients that training takes anyway tell. How large a
+ * decrease is tremendous the paper does not say.
+ *
+ * The share is an epoch's mean: a network that breaks late in an epoch gives the alarm after the next one.
+ */
 export const distanceStop: StopRule = {
   name: 'distance',
-  about: 'stops when the share of samples with an inter-class distance above ε collapses',
-  source: 'eFGSM paper, eq. (12) and the early stopping that follows from it',
+  about:
+    'efgsm: stops when the share of images further than ε from the next class falls by half, and by 10 points',
+  source:
+    'Chen, Lee, "Towards Fast and Robust Adversarial Training for Image Classification", ACCV 2020, §3.2',
   alarm(history) {
-    const shares = history.map((e) => e.robustShare);
+    const shares = history.flatMap((e) => e.robustShare ?? []);
     const now = shares.at(-1);
-    const best = Math.max(0, ...shares.slice(0, -1).map((s) => s ?? 0));
-    if (now == null || best === 0 || now >= COLLAPSE * best) return undefined;
-    return `the share of samples further than ε from the next class fell from ${best.toFixed(3)} to ${now.toFixed(3)}`;
+    const best = Math.max(0, ...shares.slice(0, -1));
+    if (now === undefined || now >= COLLAPSE * best || best - now <= FALL) return undefined;
+    return `the share of images further than ε from the next class fell from ${percent(best)} to ${percent(now)}`;
   },
 };
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -5,12 +5,16 @@ const FALL = 0.2;
 
 /**
  * PGD-5 on a mini-batch of the training data: E. Wong, L. Rice, J. Z. Kolter, "Fast is better than free: Revisiting
- * adversarial training", arXiv:2001.03994, §4.3 (which asks for a fall by a fifth, as its code does).
+ * adversarial training", arXiv:2001.03994, of which F. Wang et al., DEAT, tell in §5.3. How far is too far is what Wong et
+ * al.'s code says.
+ *
+ * Differs from that code: the mini-batch is the same one in every epoch, as DEAT has it ("randomly save a batch"), so that
+ * epochs can be compared.
  */
 export const pgdStop: StopRule = {
   name: 'pgd',
   about: 'stops when PGD-5 accuracy on a training mini-batch falls by 20 points',
-  source: 'Wong, Rice, Kolter, arXiv:2001.03994, §4.3',
+  source: 'Wong, Rice, Kolter, arXiv:2001.03994; Wang et al., DEAT, §5.3',
   probes: true,
   alarm(history) {
     const [before, now] = history.slice(-2).map((e) => e.probeRobustAccuracy);
