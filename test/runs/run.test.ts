@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DataSet, dataSet, loadData, subset } from '../../src/data/index.ts';
+import { type DataSet, loadData, subset } from '../../src/data/index.ts';
 import { TouchstoneError } from '../../src/errors.ts';
 import { encodeNpz, readModelFile, sha256, writeFileAtomic } from '../../src/io/index.ts';
 import { parseResult } from '../../src/report/index.ts';
@@ -11,6 +11,7 @@ import { resolveRecipe, withRecipe } from '../../src/runs/run-options.ts';
 import { type RunControls, type RunOptions, readRun, resumeRun, startRun } from '../../src/runs/train-run.ts';
 import { recipes } from '../../src/train/index.ts';
 import { fixtureResult } from '../fixtures/result.ts';
+import { blank } from './blank.ts';
 import { checkpointOf, jsonLines, outcomeOf, stateOf } from './files.ts';
 
 let home: string;
@@ -316,17 +317,6 @@ describe('a wrong request', () => {
 });
 
 describe('recipes', () => {
-  const blank = (shape: DataSet['shape']): DataSet =>
-    dataSet({
-      name: 'blank',
-      split: 'train',
-      images: new Uint8Array(100 * shape[0] * shape[1] * shape[2]),
-      labels: Int32Array.from({ length: 100 }, (_, i) => i % 10),
-      shape,
-      sourceLayout: 'nchw',
-      classes: 10,
-    });
-
   it.each(Object.entries(recipes))('%s is complete and valid', (recipe, { settings }) => {
     const shape: DataSet['shape'] = settings.model === 'mnist-cnn' ? [1, 28, 28] : [3, 32, 32];
     const resolved = resolveRecipe(withRecipe({ recipe, data: 'blank.npz' }), blank(shape));

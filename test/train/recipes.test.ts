@@ -1,19 +1,8 @@
 /** The recipes' numbers against the papers', each written down again from where it stands. */
 import { describe, expect, it } from 'vitest';
-import { type DataSet, dataSet } from '../../src/data/index.ts';
 import { resolveRecipe, withRecipe } from '../../src/runs/run-options.ts';
 import { methods, type RecipeName, type RecipeSettings, recipes } from '../../src/train/index.ts';
-
-const blank = (shape: DataSet['shape']): DataSet =>
-  dataSet({
-    name: 'blank',
-    split: 'train',
-    images: new Uint8Array(100 * shape[0] * shape[1] * shape[2]),
-    labels: Int32Array.from({ length: 100 }, (_, i) => i % 10),
-    shape,
-    sourceLayout: 'nchw',
-    classes: 10,
-  });
+import { blank } from '../runs/blank.ts';
 
 /** As a run would have it, in pixels of 255. */
 function resolved(recipe: RecipeName) {
