@@ -1,8 +1,7 @@
 /** The options of `bench engines`. */
-import { parseArgs } from 'node:util';
 import { architectures } from '../../models/index.ts';
-import { parseCount, parseList } from '../../src/cli/numbers.ts';
-import { TouchstoneError } from '../../src/errors.ts';
+import { parseCount } from '../../src/cli/numbers.ts';
+import { chosen, one, readOptions } from '../options.ts';
 import { PHASES, type Phase, phaseNames } from './phases.ts';
 
 export const ENGINES = ['onnxruntime', 'tensorflow', 'pytorch'] as const;
@@ -45,13 +44,20 @@ const DEFAULTS = {
   phases: phaseNames.join(','),
   rounds: '11',
 };
+const NAMES = [
+  ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
+  'batch',
+  'seconds',
+  'threads',
+  'record',
+] as const;
 
 /**
  * @param argv as `--models a,b --batch 32`
  * @throws E_OPTION for what it does not know
  */
 export function parseOptions(argv: readonly string[]): EnginesOptions {
-  const given = { ...DEFAULTS, ...read(argv) };
+  const given = { ...DEFAULTS, ...readOptions(argv, NAMES) };
   const optional = (name: 'batch' | 'seconds' | 'threads') =>
     given[name] === undefined ? {} : { [name]: parseCount(given[name], name) };
   return {
@@ -65,34 +71,6 @@ export function parseOptions(argv: readonly string[]): EnginesOptions {
     ...optional('threads'),
     ...(given.record === undefined ? {} : { record: given.record }),
   };
-}
-
-function read(argv: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const options = { models: text, batch: text, engines: text, device: text, phases: text, rounds: text };
-  try {
-    const more = { seconds: text, threads: text, record: text };
-    return parseArgs({ args: [...argv], options: { ...options, ...more } }).values;
-  } catch (cause) {
-    const [reason] = String(cause instanceof Error ? cause.message : cause).split('. ');
-    throw new TouchstoneError('E_OPTION', reason!, 'the options of bench --help', undefined, { cause });
-  }
-}
-
-/** Of a list as typed, what there is: each once, at least one. */
-function chosen<T extends string>(option: string, text: string, known: readonly T[]): T[] {
-  const names = [...new Set(parseList(text))];
-  const found = names.map((name) => known.find((k) => k === name));
-  const unknown = names.find((_, i) => found[i] === undefined);
-  if (unknown !== undefined || names.length === 0)
-    throw new TouchstoneError('E_OPTION', `--${option} ${unknown ?? text}`, known.join(', '));
-  return found as T[];
-}
-
-function one<T extends string>(option: string, text: string, known: readonly T[]): T {
-  const found = known.find((k) => k === text);
-  if (found === undefined) throw new TouchstoneError('E_OPTION', `--${option} ${text}`, known.join(', '));
-  return found;
 }
 
 /** What the phases are, a line each. */

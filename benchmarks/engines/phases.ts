@@ -28,6 +28,7 @@ export const PHASES = {
   'pgd-10': 'ten of these, x kept by the engine in between',
   'pgd-10-apart': 'ten of these, x back in JavaScript after each',
   'train-step': "SGD with momentum and weight decay, BatchNormalization by the batch's statistics",
+  'rat-10': 'a mini-batch of adversarial training (RAT): ten steps, then one of SGD on what they found',
 } as const;
 export type Phase = keyof typeof PHASES;
 export const phaseNames = Object.keys(PHASES) as Phase[];
@@ -110,8 +111,7 @@ export async function engineJobs(
       const optimizer = { momentum, weightDecay };
       const parameters = parameterNames(trained);
       const trainer = await keep(engine.trainer({ model: trained, parameters, optimizer }));
-      if (phases.some((p) => p.startsWith('pgd'))) await addAttacks(trainer);
-      if (wants('train-step')) await addTraining(trainer);
+      await addTraining(trainer);
     }
   } catch (error) {
     await close();
@@ -119,7 +119,7 @@ export async function engineJobs(
   }
   return { jobs, close };
 
-  async function addAttacks(trainer: Trainer): Promise<void> {
+  async function addTraining(trainer: Trainer): Promise<void> {
     const step = await keep(
       trainer.compile({ ...classifierProgram(trained!, 'ce'), after: ascentGraph('linf') }),
     );
@@ -129,22 +129,22 @@ export async function engineJobs(
       epsilon: scalar(PGD.epsilon),
       step_size: scalar(PGD.stepSize),
     };
-    const carry = { x: 'next' };
+    const attack = () => step.iterate(feeds, { carry: { x: 'next' }, times: PGD.steps });
     add('pgd-step', () => step.run(feeds));
-    add('pgd-10', () => step.iterate(feeds, { carry, times: PGD.steps }));
+    add('pgd-10', attack);
     add('pgd-10-apart', async () => {
       let x = batch.x;
       for (let t = 0; t < PGD.steps; t++) x = (await step.run({ ...feeds, x })).next!;
     });
-  }
-
-  async function addTraining(trainer: Trainer): Promise<void> {
+    if (!wants('train-step') && !wants('rat-10')) return;
     const { graph } = classifierProgram(inTrainingMode(trained!), 'ce', {
       differentiate: false,
       logits: trained!.outputs[0]!.name,
     });
     const update = await keep(trainer.compileUpdate(graph, 'loss'));
-    add('train-step', () => update.run({ ...batch, learning_rate: scalar(SGD.learningRate) }));
+    const descend = (x: Tensor) => update.run({ ...batch, x, learning_rate: scalar(SGD.learningRate) });
+    add('train-step', () => descend(batch.x));
+    add('rat-10', async () => descend((await attack()).next!));
   }
 }
 

@@ -2,7 +2,7 @@
 
 Requests: {"do": "hello", "device": "auto"|"cpu"|"cuda"} says on what it computes from then on; {"do": "load",
 "weights", "architecture"?, "fuse"?, "channelsLast"?, "as"?} reads a network, {"do": "forget", "use"} drops it; {"do":
-"forward"|"gradient"|"pgd-step"|"pgd-10"|"pgd-10-apart"|"train-step", "use"?, "batch", "shape"} are the phases of
+"forward"|"gradient"|"pgd-step"|"pgd-10"|"pgd-10-apart"|"train-step"|"rat-10", "use"?, "batch", "shape"} are the phases of
 engines/phases.ts, with its PGD and SGD, and answer with the passes through the network, too; {"do": "pgd", "data",
 "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out", "as"?} builds a network of nets.py, writes it as ONNX
 and loads it; {"do": "adjoint", "model", "ours", "batch", "shape"} has onnx-ad differentiate a file and loads what we
@@ -166,14 +166,20 @@ def pgd_steps(request, times, apart=False):
         x = step(net, x, y, clean, request)
         if apart:
             x = x.cpu().to(device)
-    x.cpu()
+    return x.cpu()
 
 
-def train_step(request):
+def rat(request):
+    descend(request, pgd_steps(request, request["steps"]))
+
+
+def descend(request, found=None):
     net = network(request)
     optimizer = net.optimizer(request)
     net.trained.train()
     x, y = net.images(request)
+    if found is not None:
+        x = found.to(device)
     optimizer.zero_grad()
     loss = F.cross_entropy(net(net.trained, x), y)
     loss.backward()
@@ -297,7 +303,7 @@ REQUESTS = {
     "pgd-step": phase(lambda request: pgd_steps(request, 1)),
     "pgd-10": phase(lambda request: pgd_steps(request, request["steps"])),
     "pgd-10-apart": phase(lambda request: pgd_steps(request, request["steps"], apart=True)),
-    "train-step": phase(train_step),
+    "train-step": phase(descend), "rat-10": phase(rat),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ describe('bench engines', () => {
       ['pgd-10', 10, 10],
       ['pgd-10-apart', 10, 10],
       ['train-step', 1, 1],
+      ['rat-10', 11, 11],
     ]);
     for (const row of record.rows) {
       expect(row).toMatchObject({ model: 'mnist-cnn', batch: 8, engine: 'onnxruntime', device: 'cpu', n: 2 });

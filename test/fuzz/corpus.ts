@@ -13,7 +13,9 @@ import { floats, graph, model, node, value } from '../graph/proto-models.ts';
 
 /** Small classifiers of different kinds, as files: what damaged files are made from. */
 export function builtCorpus(): Uint8Array[] {
-  return [...Object.entries(NETS).map(([name, net]) => toModel(built(name, net))), recurrent].map(writeModel);
+  return [...Object.entries(NETS).map(([name, net]) => toModel(built(name, net))), recurrent].map((model) =>
+    writeModel(model),
+  );
 }
 
 /** An operator that is rewritten, a branch whose condition is constant, and an older set. */

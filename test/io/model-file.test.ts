@@ -89,6 +89,17 @@ describe('external data', () => {
     expect((await readModelFile(path)).sha256).not.toBe(read.sha256);
   });
 
+  it('is referred to where a model is written without it, and comes to the same model', async () => {
+    const model = classifier();
+    const [name, tensor] = [...model.graph.initializers].find(([, t]) => t.dtype === 'float32')!;
+    const { buffer, byteOffset, byteLength } = tensor.data as Float32Array;
+    fs.writeFileSync(at('models', 'lean.onnx'), writeModel(model, new Map([[name, 'weights/0']])));
+    fs.writeFileSync(at('models', 'weights', '0'), new Uint8Array(buffer, byteOffset, byteLength));
+    expect((await readModelFile(at('models', 'lean.onnx'))).model).toStrictEqual(model);
+    const whole = writeModel(model).length;
+    expect(fs.statSync(at('models', 'lean.onnx')).size).not.toBe(whole);
+  });
+
   it.each([
     '/etc/passwd',
     '../secret',

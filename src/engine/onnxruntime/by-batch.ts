@@ -15,17 +15,14 @@ const MOST = 3;
 export class SessionByBatch {
   readonly #graph: Graph;
   readonly #options: SessionOptions;
-  /** The input that tells the batch, and its symbol; undefined where the batch is fixed. */
-  readonly #batch: { readonly input: string; readonly symbol: string } | undefined;
+  readonly #batch: BatchInput | undefined;
   readonly #seen = new Map<number, number>();
   readonly #sessions = new Map<number | 'any', Promise<Session>>();
 
   private constructor(graph: Graph, options: SessionOptions) {
     this.#graph = graph;
     this.#options = options;
-    const first = graph.inputs.find((i) => !graph.initializers.has(i.name));
-    const symbol = first?.type?.kind === 'tensor' ? first.type.shape?.[0] : undefined;
-    this.#batch = first && typeof symbol === 'string' ? { input: first.name, symbol } : undefined;
+    this.#batch = batchInput(graph);
   }
 
   /** The graph is loaded for any batch at once, so that one that onnxruntime cannot run is refused here. */
@@ -62,8 +59,21 @@ export class SessionByBatch {
   }
 }
 
+/** The input that tells the batch, and its symbol. */
+export interface BatchInput {
+  readonly input: string;
+  readonly symbol: string;
+}
+
+/** @returns undefined where the batch is fixed */
+export function batchInput(graph: Graph): BatchInput | undefined {
+  const first = graph.inputs.find((i) => !graph.initializers.has(i.name));
+  const symbol = first?.type?.kind === 'tensor' ? first.type.shape?.[0] : undefined;
+  return first && typeof symbol === 'string' ? { input: first.name, symbol } : undefined;
+}
+
 /** The graph with a number for a symbol in its inputs' and outputs' shapes. */
-function withBatch(graph: Graph, symbol: string, size: number): Graph {
+export function withBatch(graph: Graph, symbol: string, size: number): Graph {
   const fixed = ({ type, ...info }: ValueInfo): ValueInfo => {
     if (type?.kind !== 'tensor' || !type.shape) return type ? { ...info, type } : info;
     const shape = type.shape.map((d): Dim => (d === symbol ? size : typeof d === 'string' ? null : d));

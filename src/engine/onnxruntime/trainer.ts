@@ -3,6 +3,7 @@ import type { Executable, Program, Trainer, TrainingOptions, TrainingState, Valu
 import { iterating } from '../iterate.ts';
 import { perSample } from '../per-sample.ts';
 import { checkState, initialValues } from '../training-state.ts';
+import { BakedSession } from './baked.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
 import { next, sgdStep, velocityOf } from './update.ts';
@@ -10,7 +11,7 @@ import { next, sgdStep, velocityOf } from './update.ts';
 /**
  * Parameters live here as arrays that are fed at each run (onnxruntime reads them in place) and replaced by what an
  * update puts out. They are copies, for onnxruntime writes to them, too: in a graph with two normalisations of the same
- * statistics, the first one's new ones go where the old ones are.
+ * statistics, the first one's new ones go where the old ones are. Several runs between two updates have them for constants.
  */
 export async function createTrainer(
   runtime: Runtime,
@@ -25,6 +26,7 @@ export async function createTrainer(
     }),
   );
   const sessions: Session[] = [];
+  const baked: BakedSession[] = [];
 
   async function open(graph: Graph): Promise<{ session: Session; uses: (name: string) => boolean }> {
     const session = await Session.create(graph, runtime);
@@ -48,11 +50,26 @@ export async function createTrainer(
   return {
     async compile(program: Program) {
       const graph = asInputs(program.graph, present(program.graph));
-      const { session, uses } = await open(lowered({ ...program, graph }, runtime.device));
-      return executable(session, (feeds) => {
+      const live = lowered({ ...program, graph }, runtime.device);
+      const { session, uses } = await open(live);
+      const constant = new BakedSession(live, graph, values, runtime);
+      baked.push(constant);
+      const run: Executable['run'] = (feeds) => {
         runtime.counter.count(program, feeds);
         return session.run(fed(feeds, uses));
-      });
+      };
+      return {
+        ...executable(session, run),
+        async iterate(feeds, loop) {
+          const bake = runtime.device === 'cpu' && constant.pays(feeds, loop.times);
+          const fixed = bake ? await constant.load(values, feeds) : undefined;
+          return iterating((each) => {
+            if (!fixed) return run(each);
+            runtime.counter.count(program, each);
+            return fixed.run(each);
+          })(feeds, loop);
+        },
+      };
     },
 
     async compileUpdate(graph, loss, { input } = {}) {
@@ -66,6 +83,7 @@ export async function createTrainer(
         const momenta = [...velocities]
           .map(([name, v]) => [velocityOf(name), v] as const)
           .filter(([name]) => uses(name));
+        for (const constant of baked) await constant.close();
         const outputs = await session.run({ ...fed(feeds, uses), ...Object.fromEntries(momenta) });
         for (const name of live) take(outputs, next(name), (t) => values.set(name, t));
         for (const name of parameters)
@@ -85,7 +103,7 @@ export async function createTrainer(
     },
 
     async close() {
-      for (const session of sessions) await session.close();
+      for (const each of [...baked, ...sessions]) await each.close();
     },
   };
 }

@@ -172,7 +172,7 @@ export function writeAttribute(name: string, attribute: Attribute, node: string)
       return proto;
     case 'graphs':
       proto.type = Kind.GRAPHS;
-      proto.graphs = attribute.value.map(writeGraph);
+      proto.graphs = attribute.value.map((graph) => writeGraph(graph));
       return proto;
   }
 }

@@ -3,7 +3,7 @@ import { type GraphProto, GraphProtoSchema, type NodeProto, NodeProtoSchema } fr
 import type { Attribute, Graph, Node, Tensor } from '../ir.ts';
 import { readAttribute, writeAttribute } from './attribute.ts';
 import { keepUnknown, leftover, malformed, own, quote, readEntries, writeEntries } from './fields.ts';
-import { readTensor, writeTensor } from './tensor.ts';
+import { readTensor, writeReference, writeTensor } from './tensor.ts';
 import { readValueInfo, writeValueInfo } from './value-info.ts';
 
 /** How an error names a node: `Conv "conv1"`, or by its first output where it has no name. */
@@ -73,14 +73,17 @@ function readNode(proto: NodeProto): Node {
 }
 
 /** @throws E_SHAPE, E_RANGE for a tensor or attribute that ONNX cannot hold. */
-export function writeGraph(graph: Graph): GraphProto {
+export function writeGraph(graph: Graph, elsewhere: ReadonlyMap<string, string> = new Map()): GraphProto {
   const proto = create(GraphProtoSchema);
   if (graph.extra) mergeFromBinary(GraphProtoSchema, proto, graph.extra);
   proto.name = graph.name;
   proto.node = graph.nodes.map(writeNode);
-  proto.initializer = [...graph.initializers].map(([name, t]) =>
-    writeTensor(t, `initializer ${quote(name)}`, name),
-  );
+  proto.initializer = [...graph.initializers].map(([name, t]) => {
+    const location = elsewhere.get(name);
+    return location === undefined
+      ? writeTensor(t, `initializer ${quote(name)}`, name)
+      : writeReference(t, name, location);
+  });
   proto.input = graph.inputs.map(writeValueInfo);
   proto.output = graph.outputs.map(writeValueInfo);
   proto.valueInfo = graph.valueInfo.map(writeValueInfo);

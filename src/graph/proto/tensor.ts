@@ -3,7 +3,7 @@ import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from 'o
 import { TouchstoneError } from '../../errors.ts';
 import { dataTypeNumber, dataTypeOf } from '../data-types.ts';
 import type { DataType, NumericArray, Tensor } from '../ir.ts';
-import { bytesOf, keepUnknown, leftover, malformed, own, toSafeNumber } from './fields.ts';
+import { bytesOf, keepUnknown, leftover, malformed, own, toSafeNumber, writeEntries } from './fields.ts';
 import { STORAGE, TYPED_FIELDS } from './storage.ts';
 
 /** The IR's type of a tensor. @throws E_UNSUPPORTED for a type newer than the IR. */
@@ -171,6 +171,14 @@ export function writeTensor(tensor: Tensor, where: string, name?: string): Tenso
   if (name !== undefined) proto.name = name;
   if (ArrayBuffer.isView(data)) proto.rawData = bytesOf(data);
   else proto.stringData = data.map(encodeUtf8);
+  return proto;
+}
+
+/** The message of a tensor whose data lies elsewhere. */
+export function writeReference({ dtype, shape }: Tensor, name: string, location: string): TensorProto {
+  const proto = create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType: dataTypeNumber(dtype) });
+  proto.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  proto.externalData = writeEntries(new Map([['location', location]]));
   return proto;
 }
 

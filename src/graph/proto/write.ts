@@ -10,9 +10,10 @@ import { PROTOBUF_LIMIT } from './limits.ts';
 /**
  * The bytes of an .onnx file, tensors as `raw_data`: the same model gives the same bytes.
  *
+ * @param elsewhere initializers whose data the file does not hold, and the location of each: external data
  * @throws E_UNSUPPORTED beyond 2 GiB, protobuf's limit; E_SHAPE, E_RANGE for values ONNX cannot hold.
  */
-export function writeModel(model: Model): Uint8Array {
+export function writeModel(model: Model, elsewhere: ReadonlyMap<string, string> = new Map()): Uint8Array {
   const atLeast = tensorBytes(model.graph);
   if (atLeast > PROTOBUF_LIMIT) throw tooLarge(atLeast);
   const proto = create(ModelProtoSchema);
@@ -29,7 +30,7 @@ export function writeModel(model: Model): Uint8Array {
   if (model.modelVersion !== undefined) proto.modelVersion = BigInt(model.modelVersion);
   if (model.doc !== undefined) proto.docString = model.doc;
   proto.metadataProps = writeEntries(model.metadata);
-  proto.graph = writeGraph(model.graph);
+  proto.graph = writeGraph(model.graph, elsewhere);
   const bytes = toBinary(ModelProtoSchema, proto);
   if (bytes.length > PROTOBUF_LIMIT) throw tooLarge(bytes.length);
   return bytes;
