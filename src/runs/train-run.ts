@@ -47,8 +47,8 @@ export type { RunOptions, RunRecipe } from './run-options.ts';
 export interface RunControls {
   /** After every mini-batch. */
   readonly onProgress?: (progress: Progress) => void;
-  /** After every epoch, when its state is on the disk. */
-  readonly onEpoch?: (record: EpochRecord) => void;
+  /** After every epoch, when its state is on the disk. What it returns is waited for. */
+  readonly onEpoch?: (record: EpochRecord) => unknown;
   /** What a person should know, a line each. */
   readonly onNotice?: (line: string) => void;
   /** Stops after the mini-batch under way, when the state is on the disk. */
@@ -192,7 +192,7 @@ async function go(
         if (value.kind === 'interrupted') continue;
         await saveViews(folder, trainee, value.snapshot);
         history = value.snapshot.history;
-        controls.onEpoch?.(value.record);
+        await controls.onEpoch?.(value.record);
       }
     }
   } finally {

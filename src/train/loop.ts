@@ -338,6 +338,7 @@ class Run {
       loss: this.#sums.loss / this.#sums.n,
       accuracy: this.#sums.correct / this.#sums.n,
       backwards: past + this.#sums.backwardPasses,
+      seconds: this.#sums.seconds,
       secondsLeft: (this.#sums.seconds / this.#sums.batches) * left + validating * (epochs - this.#epoch),
     };
   }

@@ -183,6 +183,8 @@ export interface Progress {
   readonly accuracy: number;
   /** #BP of the whole run so far, in passes of a mini-batch. */
   readonly backwards: number;
+  /** Of training, in the epoch so far. */
+  readonly seconds: number;
   /** Of the whole run, validation included. */
   readonly secondsLeft: number;
 }

@@ -28,7 +28,10 @@ export const commands = {
     () => import('./check.ts'),
   ),
   gradient: entry('write the gradient graph of a classifier as ONNX', () => import('./gradient.ts')),
-  bench: entry('time engines or attacks on this machine, beside their peers', () => import('./bench.ts')),
+  bench: entry(
+    'time engines, methods or attacks on this machine, beside their peers',
+    () => import('./bench.ts'),
+  ),
   data: entry('list and verify data sets', () => import('./data.ts')),
   setup: entry('fetch what npm does not bring: tensorflow or cuda', () => import('./setup.ts')),
   doctor: entry(
