@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/cuda/**', 'test/tensorflow/**'],
+          exclude: ['test/browser/**', 'test/cuda/**', 'test/learning/**', 'test/tensorflow/**'],
         },
       },
       {
@@ -19,6 +19,16 @@ export default defineConfig({
           name: 'tensorflow',
           include: ['test/tensorflow/**/*.test.ts'],
           testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // About an hour: see the test file.
+        test: {
+          name: 'learning',
+          include: ['test/learning/**/*.test.ts'],
+          testTimeout: 3_600_000,
           fileParallelism: false,
         },
       },

@@ -8,9 +8,9 @@
  * BatchNormalization takes its running statistics while gradients are taken. #BP T + 1.
  */
 import type { Adversary } from './adversary.ts';
-import { type Method, recordOf } from './method.ts';
+import type { Method } from './method.ts';
 import { martObjective } from './objectives/index.ts';
-import { pgdPerturb } from './pgd.ts';
+import { adversarialStep } from './pgd.ts';
 import { nearby } from './trades.ts';
 
 /** Ascends the cross-entropy, descends MART's loss. */
@@ -27,9 +27,5 @@ export const mart: Method = {
   source: 'Wang et al., ICLR 2020, Alg. 1',
   defaults: { lambda: 5 },
   attack: { steps: 10, stepSize: 0.007 / (8 / 255) },
-  async step(args) {
-    const from = martAdversary.start(args);
-    const adversarial = await pgdPerturb(args, from, await martAdversary.ascends(args));
-    return recordOf(await martAdversary.learn(args, adversarial), { attackSteps: args.steps });
-  },
+  step: (args) => adversarialStep(args, martAdversary),
 };

@@ -9,7 +9,7 @@
  */
 import { type Images, randomStart } from '../eval/index.ts';
 import type { Adversary } from './adversary.ts';
-import { type LossRequest, type Method, recordOf, type StepArguments } from './method.ts';
+import { type LossRequest, type Method, recordOf, type StepArguments, type StepRecord } from './method.ts';
 
 /** x + δ⁰. */ // Alg. 1, l. 4
 export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
@@ -30,6 +30,13 @@ export async function pgdPerturb(args: StepArguments, from: Float32Array, of?: L
   const { shape } = args.x;
   if (args.steps === 0) return { data: from, shape };
   return { data: await pgdSteps({ data: from, shape }, args, args.steps, of), shape };
+}
+
+/** One mini-batch of an adversary that takes T steps, and what it learns of x + δᵀ. */
+export async function adversarialStep(args: StepArguments, adversary: Adversary): Promise<StepRecord> {
+  const from = adversary.start(args);
+  const adversarial = await pgdPerturb(args, from, await adversary.ascends(args));
+  return recordOf(await adversary.learn(args, adversarial), { attackSteps: args.steps });
 }
 
 /** Ascends and descends the cross-entropy. */

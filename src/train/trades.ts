@@ -10,9 +10,9 @@
  */
 import { normal } from '../random/index.ts';
 import type { Adversary } from './adversary.ts';
-import { type Method, recordOf, type StepArguments } from './method.ts';
+import type { Method, StepArguments } from './method.ts';
 import { tradesObjective } from './objectives/index.ts';
-import { pgdPerturb } from './pgd.ts';
+import { adversarialStep } from './pgd.ts';
 import { softmax } from './softmax.ts';
 
 /** Of the noise that x′ starts from, in pixel space. */
@@ -40,10 +40,5 @@ export const trades: Method = {
   source: 'Zhang et al., arXiv:1901.08573, Alg. 1',
   defaults: { beta: 6 },
   attack: { steps: 10, stepSize: 0.007 / (8 / 255) },
-  async step(args) {
-    const from = tradesAdversary.start(args); // Alg. 1, l. 5
-    const request = await tradesAdversary.ascends(args);
-    const adversarial = await pgdPerturb(args, from, request); // Alg. 1, l. 6–8
-    return recordOf(await tradesAdversary.learn(args, adversarial), { attackSteps: args.steps }); // Alg. 1, l. 10
-  },
+  step: (args) => adversarialStep(args, tradesAdversary), // Alg. 1, l. 5–10
 };

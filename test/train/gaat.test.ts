@@ -1,6 +1,6 @@
 /** GAAT's kinds of H, its other surrogates, and its switch to exact gradients, against float64 formulas. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Engine, spent } from '../../src/engine/index.ts';
+import type { Engine } from '../../src/engine/index.ts';
 import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
 import type { Images } from '../../src/eval/index.ts';
 import { parameterNames } from '../../src/graph/index.ts';
@@ -17,7 +17,6 @@ import {
   type StepArguments,
 } from '../../src/train/index.ts';
 import { linearModel, recorded, reference, SHAPE, SIZE } from './linear.ts';
-import { BATCHES, essence, outcome, recordsOf, toyRun } from './toy.ts';
 
 const engine: Engine = onnxruntimeEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -78,12 +77,10 @@ async function open({
 
 async function stepOf(setting: Setting, method: 'gaat' | 'pgd' = 'gaat') {
   const { model, args, close } = await open(setting);
-  const before = engine.counts();
   const record = await methods[method].step(args);
-  const passes = spent(before, engine.counts());
   await close();
-  const { trainedOn, calls } = args.learner as ReturnType<typeof recorded>;
-  return { model, args, record, passes, calls, trainedOn: trainedOn[0]! };
+  const { trainedOn } = args.learner as ReturnType<typeof recorded>;
+  return { model, args, record, trainedOn: trainedOn[0]! };
 }
 
 /** The Hessian of the cross-entropy on the linear model: Wᵀ(diag p − ppᵀ)W. */
@@ -286,76 +283,6 @@ describe('adaptive', () => {
     ];
     expect(above.record.measures?.exactShare).toBe(1);
     expect(below.record.measures?.exactShare).toBe(0);
-  });
-
-  it('counts what it measures and what it switches to, over an epoch', async () => {
-    // R falls as the model learns: with a limit in between both kinds occur.
-    const options = { start: 'random' } as const;
-    const measured = await recordsOf(
-      toyRun(engine, 'gaat', { ...options, residualLimit: 1e9 }, { epochs: 4 }),
-    );
-    const residuals = measured.map((r) => r.residual!);
-    const residualLimit = (Math.max(...residuals) + Math.min(...residuals)) / 2;
-    const history = await recordsOf(toyRun(engine, 'gaat', { ...options, residualLimit }, { epochs: 4 }));
-    const kinds = new Set<number>();
-    for (const { exactShare, backwardPasses, forwardPasses, backwards, forwards } of history) {
-      // Mini-batches of 16, 16, 16 and 2 samples: the share is of samples, the passes of mini-batches.
-      const images = exactShare! * 50;
-      const small = Math.round(images) % 16 === 2 ? 1 : 0;
-      const exact = (Math.round(images) - 2 * small) / 16 + small;
-      expect(backwardPasses).toBe(2 * BATCHES + 4 * exact);
-      expect(forwardPasses).toBe(3 * BATCHES + 4 * exact);
-      expect(backwards).toBe(2 * 50 + 4 * Math.round(images));
-      expect(forwards).toBe(2 * 50 + 4 * Math.round(images) + 2 + 2 + 2 + 1);
-      kinds.add(exact);
-    }
-    expect(kinds.size).toBeGreaterThan(1);
-  });
-});
-
-describe('#BP, counted over an epoch', () => {
-  const run = async (options: Partial<MethodOptions>, steps: number) =>
-    (await recordsOf(toyRun(engine, 'gaat', options, { epochs: 1, steps })))[0]!;
-
-  it.each([
-    ['gauss-newton', { hessian: 'gauss-newton' }, 7, 2, 2],
-    ['none', { hessian: 'none' }, 7, 2, 2],
-    ['diagonal', { hessian: 'diagonal' }, 7, 3, 2],
-    ['diagonal, three probes', { hessian: 'diagonal', probes: 3 }, 7, 5, 4],
-    ['exact', { hessian: 'exact' }, 7, 9, 8],
-    ['exact, T = 1', { hessian: 'exact' }, 1, 3, 2],
-    ['margin', { surrogate: 'margin' }, 7, 2, 2],
-    ['margin, exact', { surrogate: 'margin', hessian: 'exact' }, 7, 9, 8],
-    ['deepfool, three classes', { surrogate: 'deepfool' }, 7, 3, 3],
-  ] as const)('%s', async (_, options, steps, backward, forward) => {
-    const record = await run(options, steps);
-    expect(record).toMatchObject({
-      backwardsPerBatch: backward,
-      backwardPasses: backward * BATCHES,
-      forwardPasses: forward * BATCHES,
-      backwards: backward * 50,
-      forwards: forward * 50,
-      attackSteps: backward - 1,
-    });
-  });
-
-  it('deepfool looks at nine rivals at most', async () => {
-    const { passes } = await stepOf({ classes: 14, surrogate: 'deepfool' });
-    expect(passes).toMatchObject({ backward: 10, forward: 10 });
-  });
-});
-
-describe('resuming', () => {
-  it.each([
-    { hessian: 'diagonal', start: 'random' },
-    { hessian: 'exact', start: 'random' },
-    { surrogate: 'deepfool', start: 'random' },
-    { residualLimit: 0.01, start: 'random' },
-  ] as const)('%o goes on bit for bit after any mini-batch', async (options) => {
-    const run = toyRun(engine, 'gaat', options);
-    const straight = essence(await outcome(run));
-    for (let stopAt = 1; stopAt < 2 * BATCHES; stopAt++)
-      expect(essence(await outcome({ ...run, from: await outcome(run, stopAt) }))).toEqual(straight);
   });
 });
 

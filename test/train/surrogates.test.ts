@@ -1,7 +1,7 @@
 /** TRADES, MART, delayed adversarial training and label smoothing on the linear softmax model, against float64 formulas. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Net } from '../../models/net.ts';
-import { type Engine, spent } from '../../src/engine/index.ts';
+import type { Engine } from '../../src/engine/index.ts';
 import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
 import type { Images } from '../../src/eval/index.ts';
 import { parameterNames } from '../../src/graph/index.ts';
@@ -17,8 +17,9 @@ import {
   tradesObjective,
 } from '../../src/train/index.ts';
 import { bits } from '../runs/files.ts';
+import { logSoftmax, papers, parametersOf, slopesOf } from './float64.ts';
 import { linearModel, recorded, reference, SHAPE, SIZE } from './linear.ts';
-import { BATCHES, essence, outcome, recordsOf, toyRun } from './toy.ts';
+import { BATCHES, essence, outcome, toyRun } from './toy.ts';
 
 const engine: Engine = onnxruntimeEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -34,32 +35,6 @@ const clip = (v: number, low: number, high: number) => Math.min(high, Math.max(l
 const row = (data: ArrayLike<number>, n: number) =>
   Array.from({ length: SIZE }, (_, i) => data[n * SIZE + i]!);
 const mean = (a: readonly number[]) => a.reduce((s, v) => s + v, 0) / a.length;
-
-/** The linear model's parameters in float64. */
-interface Parameters {
-  readonly w: number[];
-  readonly b: number[];
-}
-
-const logSoftmax = ({ w, b }: Parameters, image: readonly number[]): number[] => {
-  const z = b.map((v, k) => v + image.reduce((s, p, i) => s + p * w[k * SIZE + i]!, 0));
-  const top = Math.max(...z);
-  const sum = Math.log(z.reduce((s, v) => s + Math.exp(v - top), 0)) + top;
-  return z.map((v) => v - sum);
-};
-
-const kl = (p: readonly number[], q: readonly number[]) =>
-  p.reduce((s, v, k) => s + Math.exp(v) * (v - q[k]!), 0);
-
-/** The papers' losses of one sample, from log-probabilities of x and x′. */
-const papers = {
-  trades: (p: number[], q: number[], label: number, { beta }: MethodOptions) => -p[label]! + beta * kl(p, q),
-  mart(p: number[], q: number[], label: number, { lambda }: MethodOptions) {
-    const rival = Math.max(...q.filter((_, k) => k !== label));
-    const boosted = -q[label]! - Math.log(1.0001 - Math.exp(rival)); // 1.0001: the authors' code
-    return boosted + lambda * kl(p, q) * (1 - Math.exp(p[label]!));
-  },
-} as const;
 
 async function stepOf(name: 'trades' | 'mart', given: Partial<MethodOptions> = {}, steps = 3) {
   const model = linearModel(root, K);
@@ -81,7 +56,6 @@ async function stepOf(name: 'trades' | 'mart', given: Partial<MethodOptions> = {
     return update(images, labels, request);
   };
   const options = { ...commonDefaults, ...methods[name].defaults, ...given };
-  const before = engine.counts();
   const own = root.fold('step');
   const record = await methods[name].step({
     learner,
@@ -96,11 +70,10 @@ async function stepOf(name: 'trades' | 'mart', given: Partial<MethodOptions> = {
     options,
     key: own,
   });
-  const passes = spent(before, engine.counts());
   const after = trainer.state().parameters;
   await trainer.close();
   const start = normal(own.fold('start'), x.data.length, 0, 0.001).map((v, i) => v + x.data[i]!);
-  return { model, record, passes, options, after, start, calls: learner.calls, adversarial: adversarial! };
+  return { model, record, options, after, start, adversarial: adversarial! };
 }
 
 /** Its loss by the paper, its gradient by central differences in float64. */
@@ -108,10 +81,7 @@ function descended(
   name: 'trades' | 'mart',
   { model, adversarial, options }: Awaited<ReturnType<typeof stepOf>>,
 ) {
-  const at: Parameters = {
-    w: Array.from(model.initializers.get('w')!.data as Float32Array),
-    b: Array.from(model.initializers.get('b')!.data as Float32Array),
-  };
+  const at = parametersOf(model);
   const loss = () =>
     mean(
       Array.from(y, (label, n) => {
@@ -119,17 +89,10 @@ function descended(
         return papers[name](p!, q!, label, options);
       }),
     );
-  const h = 1e-5;
-  const slope = (values: number[], i: number) => {
-    const was = values[i]!;
-    values[i] = was + h;
-    const above = loss();
-    values[i] = was - h;
-    const below = loss();
-    values[i] = was;
-    return (above - below) / (2 * h);
+  const next = (values: number[]) => {
+    const slopes = slopesOf(values, loss);
+    return values.map((v, i) => v - RATE * slopes[i]!);
   };
-  const next = (values: number[]) => values.map((v, i) => v - RATE * slope(values, i));
   return { loss: loss(), w: next(at.w), b: next(at.b) };
 }
 
@@ -174,26 +137,6 @@ describe.each(['trades', 'mart'] as const)('%s on a linear softmax model', (name
     });
     expect(record.correct).toBe(right.length);
   });
-
-  it.each([1, 3, 10])('takes T + 1 backward passes, T = %i, over an epoch', async (T) => {
-    const [record] = await recordsOf(toyRun(engine, name, {}, { epochs: 1, steps: T }));
-    const forward = T + (name === 'trades' ? 2 : 1); // f(x), once
-    expect(record).toMatchObject({
-      backwardsPerBatch: T + 1,
-      backwardPasses: (T + 1) * BATCHES,
-      forwardPasses: forward * BATCHES,
-      backwards: (T + 1) * 50,
-      forwards: forward * 50,
-      attackSteps: T,
-    });
-  });
-
-  it('goes on bit for bit after any mini-batch', async () => {
-    const run = toyRun(engine, name);
-    const straight = essence(await outcome(run));
-    for (let stopAt = 1; stopAt < 2 * BATCHES; stopAt++)
-      expect(essence(await outcome({ ...run, from: await outcome(run, stopAt) }))).toEqual(straight);
-  });
 });
 
 it('two branches move statistics one after the other, and leave the model and snapshots as they are', async () => {
@@ -236,19 +179,6 @@ it('two branches move statistics one after the other, and leave the model and sn
 });
 
 describe('delayed adversarial training', () => {
-  it.each([
-    ['dat', 5, 6],
-    ['dat', 1, 2],
-    ['dat+gaat', 5, 2],
-  ] as const)('%s with T = %i: #BP 1, then %i', async (name, steps, then) => {
-    const run = toyRun(engine, name, {}, { epochs: 4, steps });
-    expect((await recordsOf(run)).map((r) => r.backwardsPerBatch)).toEqual([1, 1, then, then]);
-    const quarter = toyRun(engine, name, { naturalShare: 0.25 }, { epochs: 4, steps });
-    expect((await recordsOf(quarter)).map((r) => r.backwardPasses)).toEqual(
-      [1, then, then, then].map((b) => b * BATCHES),
-    );
-  });
-
   it('is natural training to the bit, then the method’s own steps', async () => {
     const natural = await outcome(toyRun(engine, 'natural', {}, { epochs: 1 }));
     const dat = await outcome(toyRun(engine, 'dat', {}, { epochs: 2 }), BATCHES);
@@ -256,13 +186,6 @@ describe('delayed adversarial training', () => {
     // Without a natural share it is the method itself.
     const pgd = await outcome(toyRun(engine, 'pgd'));
     expect(essence(await outcome(toyRun(engine, 'dat', { naturalShare: 0 })))).toEqual(essence(pgd));
-  });
-
-  it('goes on bit for bit, whichever epoch it stopped in', async () => {
-    const run = toyRun(engine, 'dat+gaat');
-    const straight = essence(await outcome(run));
-    for (let stopAt = 1; stopAt < 2 * BATCHES; stopAt++)
-      expect(essence(await outcome({ ...run, from: await outcome(run, stopAt) }))).toEqual(straight);
   });
 });
 

@@ -1,10 +1,12 @@
 /** Toy runs of the loop: blobs, a linear model, and what a run comes to. */
+import { Net } from '../../models/net.ts';
 import type { Engine } from '../../src/engine/index.ts';
-import type { Tensor } from '../../src/graph/index.ts';
+import type { Graph, Tensor } from '../../src/graph/index.ts';
 import { integers, key, normal } from '../../src/random/index.ts';
 import {
   commonDefaults,
   type EpochRecord,
+  type Method,
   type MethodName,
   type MethodOptions,
   methods,
@@ -18,13 +20,21 @@ import {
 import { bits } from '../runs/files.ts';
 import { linearModel, SHAPE, SIZE } from './linear.ts';
 
-const CLASSES = 3;
+export const CLASSES = 3;
 const root = key(23);
 
-/** Blobs around one centre per class, in [0, 1]. */
-export function blobs(n: number): Samples {
-  const y = integers(root.fold('y'), n, CLASSES);
-  const x = normal(root.fold('noise'), n * SIZE, 0, 0.15).map((v, i) =>
+/** What a method with a reconstructor trains beside the model: codes to images, with statistics that have to be kept too. */
+export function decoder(): Graph {
+  const net = new Net(root.fold('decoder'));
+  const x = net.unflatten(net.linear(net.input([CLASSES], 'r.code'), 'r.fc', 2 * SIZE), [2, 3, 3]);
+  const made = net.sigmoid(net.conv(net.relu(net.batchNorm(x, 'r.bn')), 'r.conv', 1, 1));
+  return net.end(made, 'decoder', 'r.image');
+}
+
+/** Blobs around one centre per class, in [0, 1]. @param which of several such sets */
+export function blobs(n: number, which = 0): Samples {
+  const y = integers(root.fold('y', which), n, CLASSES);
+  const x = normal(root.fold('noise', which), n * SIZE, 0, 0.15).map((v, i) =>
     Math.min(1, Math.max(0, v + (i % CLASSES === y[Math.floor(i / SIZE)] ? 0.7 : 0.3))),
   );
   return {
@@ -39,7 +49,7 @@ export function blobs(n: number): Samples {
 }
 
 /** Two epochs over 50 images in mini-batches of 16, the last one of 2. */
-export const BATCHES = 4;
+export const [IMAGES, BATCHES] = [50, 4];
 
 export function toyRun(
   engine: Engine,
@@ -47,12 +57,13 @@ export function toyRun(
   options: Partial<MethodOptions> = {},
   settings: Partial<TrainSettings> = {},
 ): TrainOptions {
-  const method = methods[name];
+  const method: Method = methods[name];
   return {
     engine,
     model: linearModel(root.fold('model'), CLASSES),
     method,
-    data: blobs(50),
+    ...(method.companion && { companion: decoder() }),
+    data: blobs(IMAGES),
     settings: {
       epochs: 2,
       batchSize: 16,
@@ -91,10 +102,11 @@ export const recordsOf = async (options: TrainOptions): Promise<readonly EpochRe
   (await outcome(options)).history;
 
 /** What a run is, but for the clock. */
-export const essence = ({ state, cursor, history, method }: Snapshot) => ({
+export const essence = ({ state, cursor, history, method, best }: Snapshot) => ({
   parameters: bits(state.parameters as ReadonlyMap<string, Tensor>),
   velocities: bits(state.velocities as ReadonlyMap<string, Tensor>),
   at: [cursor.epoch, cursor.batch],
   history: history.map(({ seconds, secondsPerPhase, validationSeconds, ...rest }) => rest),
   method,
+  best: best && { ...best, parameters: bits(best.parameters) },
 });

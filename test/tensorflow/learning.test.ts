@@ -1,0 +1,3 @@
+import { briefSuite } from '../learning/brief.ts';
+
+briefSuite('tensorflow');

@@ -1,0 +1,3 @@
+import { memorySuite } from '../train/memory.ts';
+
+memorySuite('tensorflow');

@@ -1,0 +1,3 @@
+import { memorySuite } from './memory.ts';
+
+memorySuite('onnxruntime');
