@@ -199,6 +199,32 @@ const efgsmCifar = {
 const efgsmSource =
   'Chen, Lee, ACCV 2020, §3.4, §4.1; optimizer, rates and label smoothing are not given there';
 
+/**
+ * GAAT on MNIST, found by experiment. Without the normalisation one seed of five stays at chance. With T·α far beyond 2ε, as in
+ * {100, 0.01, 0.1}, a random start has no effect and PGD-40 accuracy varies from 81 to 94 % with the seed; so 1.25·ε, the
+ * paper's on CIFAR-10.
+ */
+const gaatDigits = {
+  method: 'gaat',
+  model: 'mnist-cnn',
+  data: 'mnist',
+  batchSize: 128,
+  epsilon: 0.1,
+  steps: 10,
+  stepSize: 0.0125,
+  start: 'random',
+  hessian: 'gauss-newton',
+  learningRate: 0.1,
+  schedule: 'cyclic',
+  peak: 0.4,
+  warmup: 0,
+  momentum: 0.9,
+  weightDecay: 2e-4,
+  augment: false,
+  mean: [0.1307],
+  std: [0.3081],
+} as const;
+
 export const recipes = {
   'gaat-paper/mnist': gaatMnist('gaat'),
   'gaat-paper/mnist-rat': gaatMnist('pgd'),
@@ -305,29 +331,12 @@ export const recipes = {
   demo: {
     about: 'GAAT on MNIST in about a minute on two cores',
     source: 'found by experiment: 98.7–98.8 % natural, 91–94 % under PGD-40, six seeds',
-    // Without the normalisation one seed of five stays at chance. With T·α far beyond 2ε, as in {100, 0.01, 0.1}, a random
-    // start has no effect and PGD-40 accuracy varies from 81 to 94 % with the seed; so 1.25·ε, the paper's on CIFAR-10.
-    settings: {
-      method: 'gaat',
-      model: 'mnist-cnn',
-      data: 'mnist',
-      epochs: 2,
-      batchSize: 128,
-      epsilon: 0.1,
-      steps: 10,
-      stepSize: 0.0125,
-      start: 'random',
-      hessian: 'gauss-newton',
-      learningRate: 0.1,
-      schedule: 'cyclic',
-      peak: 0.4,
-      warmup: 0,
-      momentum: 0.9,
-      weightDecay: 2e-4,
-      augment: false,
-      mean: [0.1307],
-      std: [0.3081],
-    },
+    settings: { ...gaatDigits, epochs: 2 },
+  },
+  'mnist/gaat-20': {
+    about: 'GAAT on MNIST for 20 epochs (5 minutes on two cores), of which the most robust is kept',
+    source: 'the settings of `demo`; 99.3 % natural, 94.9 % under PGD-100 on all test images',
+    settings: { ...gaatDigits, epochs: 20, earlyStop: 20, validationSteps: 20 },
   },
 } as const satisfies Record<string, Recipe>;
 
