@@ -23,6 +23,11 @@ export interface GradientOptions {
   readonly wrt: readonly Value[];
   /** @default 'cpu' */
   readonly emitter?: Emitter;
+  /**
+   * Whether convolutions will run in onnxruntime's blocked layout, so that it pays to enter it for masks: where weights are
+   * fed and not constants, they do not. @default true
+   */
+  readonly blocked?: boolean;
   /** Those of `wrt` whose gradient is zeros where none reaches them; for the others that is an error. @default none */
   readonly optional?: ReadonlySet<Value>;
 }
@@ -35,10 +40,10 @@ export interface GradientOptions {
  * @throws E_UNSUPPORTED naming the node that no gradient goes through
  */
 export function backward(b: GraphBuilder, options: GradientOptions): Value[] {
-  const { of, wrt, emitter = 'cpu', optional } = options;
+  const { of, wrt, emitter = 'cpu', blocked = true, optional } = options;
   const forward = [...b.nodes];
   const depends = dependents(b, wrt);
-  const t = new Tape(b, emitter, (v) => depends.has(v) && carries(b.type(v).dtype));
+  const t = new Tape(b, emitter, blocked, (v) => depends.has(v) && carries(b.type(v).dtype));
   const parts = new Map<Value, Adjoint[]>();
   const contribute = (value: Value, part: Adjoint) => {
     const list = parts.get(value);

@@ -41,13 +41,15 @@ export type Rule = (
 export class Tape {
   readonly b: GraphBuilder;
   readonly emitter: Emitter;
+  readonly #blocked: boolean;
   readonly #needed: (value: Value) => boolean;
   /** What a dequantisation multiplied by its scale. */
   readonly #scaled = new Map<Value, { readonly plain: Value; readonly scale: Value }>();
 
-  constructor(b: GraphBuilder, emitter: Emitter, needed: (value: Value) => boolean) {
+  constructor(b: GraphBuilder, emitter: Emitter, blocked: boolean, needed: (value: Value) => boolean) {
     this.b = b;
     this.emitter = emitter;
+    this.#blocked = blocked && emitter === 'cpu';
     this.#needed = needed;
   }
 
@@ -182,7 +184,7 @@ export class Tape {
    */
   blocked(value: Value): Value {
     const [, channels, ...size] = this.b.shape(value);
-    if (this.emitter !== 'cpu' || size.length !== 2) return value;
+    if (!this.#blocked || size.length !== 2) return value;
     if (typeof channels !== 'number' || channels % 16 !== 0) return value;
     return this.b.op('MaxPool', [value], { kernel_shape: [1, 1] });
   }

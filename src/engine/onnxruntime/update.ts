@@ -23,7 +23,7 @@ export function sgdStep(
   const b = GraphBuilder.from(graph);
   const mean = b.op('ReduceMean', [loss], { keepdims: 0 }, 'mean_loss');
   const wrt = input === undefined ? parameters : [...parameters, input];
-  const gradients = backward(b, { of: mean, wrt, emitter });
+  const gradients = backward(b, { of: mean, wrt, emitter, blocked: false });
   const rate = b.input('learning_rate', 'float32', []);
   for (const output of graph.outputs) b.output(output.name);
   if (input !== undefined) b.output(gradients.at(-1)!, 'gradient');
