@@ -1,5 +1,5 @@
 import type { Key } from '../random/index.ts';
-import { type AttackName, type AttackParameters, attacks } from './attacks/index.ts';
+import { type AttackName, type AttackParameters, type AttackSpec, attacks } from './attacks/index.ts';
 import { checks, type Evidence, type Finding } from './checks/index.ts';
 import type { Classifier } from './classifier.ts';
 import { gather, gatherLabels, type Images, imageSize } from './images.ts';
@@ -38,7 +38,7 @@ export interface AuditOptions {
 
 export interface AttackOutcome {
   readonly name: AttackName;
-  readonly parameters: Required<AttackParameters>;
+  readonly parameters: AttackParameters;
   /** Per image: misclassified under this attack, as the verifier confirms (or clean already). */
   readonly broken: readonly boolean[];
   readonly attacked: number;
@@ -113,7 +113,7 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
   for (const name of options.attacks) {
     signal?.throwIfAborted();
     const spec = attacks[name];
-    const parameters = { ...spec.defaults(threat), ...(spec.tunable ? options.parameters : {}) };
+    const parameters = parametersOf(spec, threat, options.parameters);
     const before = options.counts();
     const start = now();
     const onAttack = (fraction: number) => onProgress?.(name, fraction);
@@ -224,6 +224,14 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
     findings,
     sweep,
   };
+}
+
+/** The defaults, with what is given in place of those that the attack heeds. */
+function parametersOf(spec: AttackSpec, threat: Threat, given: AttackParameters = {}): AttackParameters {
+  const defaults = spec.defaults(threat);
+  if (!spec.tunable) return defaults;
+  const heeded = Object.entries(given).filter(([name]) => Object.hasOwn(defaults, name));
+  return { ...defaults, ...Object.fromEntries(heeded) };
 }
 
 /** Runs every check that the evidence suffices for. One that crashes has failed. */

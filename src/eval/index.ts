@@ -10,5 +10,5 @@ export * from './images.ts';
 export * from './preprocessing.ts';
 export { type Reference, referenceOf } from './reference.ts';
 export * from './subject/index.ts';
-export { ascend, forEachImage, type Norm, project, randomStart, type Threat } from './threat.ts';
+export * from './threat.ts';
 export { type Oracle, padded, predictAll, type Verification, verify } from './verifier.ts';

@@ -3,11 +3,38 @@ import { type Images, imageSize } from './images.ts';
 
 export type Norm = 'linf' | 'l2';
 
-/** The set of images an attacker may put in place of x: ‖x′ − x‖ ≤ ε, in [0, 1]. */
-export interface Threat {
+/** One number for all images, or one for each, `[N]`. */
+export type PerImage = number | Float32Array;
+
+export const at = (value: PerImage, n: number): number => (typeof value === 'number' ? value : value[n]!);
+
+/** The images that may take x's place: ‖x′ − x‖ ≤ ε, in [0, 1]. */
+export interface Ball {
   readonly norm: Norm;
   /** In pixel space, > 0. */
+  readonly epsilon: PerImage;
+}
+
+/** What an attacker may do to every image. */
+export interface Threat extends Ball {
   readonly epsilon: number;
+}
+
+/** The ball with the radii of some images. */
+export const gatherRadii = ({ norm, epsilon }: Ball, indices: readonly number[]): Ball => ({
+  norm,
+  epsilon: typeof epsilon === 'number' ? epsilon : Float32Array.from(indices, (i) => epsilon[i]!),
+});
+
+/** The largest radius: what defaults are made for. */
+export const threatOf = ({ norm, epsilon }: Ball): Threat => ({
+  norm,
+  epsilon: typeof epsilon === 'number' ? epsilon : epsilon.reduce((a, b) => Math.max(a, b), 0),
+});
+
+/** A length that is meant for the largest radius, for each image in proportion to its own. */
+export function inProportion(length: number, { epsilon }: Ball, largest: number): PerImage {
+  return typeof epsilon === 'number' ? length : epsilon.map((radius) => (length * radius) / largest);
 }
 
 /** Calls `each` with the range `[start, end)` of every image. */
@@ -20,21 +47,25 @@ export function forEachImage(x: Images, each: (n: number, start: number, end: nu
  * Projects candidates onto the threat's set, in place: onto the ball around x, then onto [0, 1] (which cannot leave
  * the ball, as x itself is in [0, 1]).
  */
-export function project(candidates: Float32Array, x: Images, { norm, epsilon }: Threat): void {
+export function project(candidates: Float32Array, x: Images, { norm, epsilon }: Ball): void {
   const { data } = x;
   if (norm === 'linf') {
-    for (let i = 0; i < data.length; i++) {
-      const low = Math.max(data[i]! - epsilon, 0);
-      const high = Math.min(data[i]! + epsilon, 1);
-      const v = candidates[i]!;
-      candidates[i] = v < low ? low : Math.min(v, high);
-    }
+    forEachImage(x, (n, start, end) => {
+      const radius = at(epsilon, n);
+      for (let i = start; i < end; i++) {
+        const low = Math.max(data[i]! - radius, 0);
+        const high = Math.min(data[i]! + radius, 1);
+        const v = candidates[i]!;
+        candidates[i] = v < low ? low : Math.min(v, high);
+      }
+    });
     return;
   }
-  forEachImage(x, (_, start, end) => {
+  forEachImage(x, (n, start, end) => {
+    const radius = at(epsilon, n);
     let square = 0;
     for (let i = start; i < end; i++) square += (candidates[i]! - data[i]!) ** 2;
-    const shrink = square > epsilon ** 2 ? epsilon / Math.sqrt(square) : 1;
+    const shrink = square > radius ** 2 ? radius / Math.sqrt(square) : 1;
     for (let i = start; i < end; i++) {
       const v = data[i]! + (candidates[i]! - data[i]!) * shrink;
       candidates[i] = v < 0 ? 0 : Math.min(v, 1);
@@ -43,20 +74,20 @@ export function project(candidates: Float32Array, x: Images, { norm, epsilon }: 
 }
 
 /** A random start: uniform in the L∞ ball; for L2 a Gaussian direction with a uniform radius. Projected. */
-export function randomStart(x: Images, threat: Threat, key: Key): Float32Array {
-  const { norm, epsilon } = threat;
-  const start = norm === 'linf' ? uniform(key, x.data.length, -epsilon, epsilon) : normal(key, x.data.length);
-  if (norm === 'l2') {
-    const radii = uniform(key.fold('radius'), x.shape[0]!, 0, epsilon);
-    forEachImage(x, (n, from, to) => {
+export function randomStart(x: Images, ball: Ball, key: Key): Float32Array {
+  const { norm, epsilon } = ball;
+  const start = norm === 'linf' ? uniform(key, x.data.length, -1, 1) : normal(key, x.data.length);
+  const radii = norm === 'linf' ? undefined : uniform(key.fold('radius'), x.shape[0]!, 0, 1);
+  forEachImage(x, (n, from, to) => {
+    let scale = at(epsilon, n);
+    if (radii) {
       let square = 0;
       for (let i = from; i < to; i++) square += start[i]! ** 2;
-      const scale = radii[n]! / Math.sqrt(square);
-      for (let i = from; i < to; i++) start[i] = start[i]! * scale;
-    });
-  }
-  for (let i = 0; i < start.length; i++) start[i] = start[i]! + x.data[i]!;
-  project(start, x, threat);
+      scale *= radii[n]! / Math.sqrt(square);
+    }
+    for (let i = from; i < to; i++) start[i] = start[i]! * scale + x.data[i]!;
+  });
+  project(start, x, ball);
   return start;
 }
 
@@ -68,22 +99,23 @@ export function ascend(
   x: Float32Array,
   gradient: Float32Array,
   clean: Images,
-  threat: Threat,
-  stepSize: number,
+  ball: Ball,
+  stepSize: PerImage,
 ): void {
-  if (threat.norm === 'linf') {
-    for (let i = 0; i < x.length; i++) {
-      const g = gradient[i]!;
-      if (g !== 0) x[i] = x[i]! + (g > 0 ? stepSize : -stepSize);
+  forEachImage(clean, (n, start, end) => {
+    const length = at(stepSize, n);
+    if (ball.norm === 'linf') {
+      for (let i = start; i < end; i++) {
+        const g = gradient[i]!;
+        if (g !== 0) x[i] = x[i]! + (g > 0 ? length : -length);
+      }
+      return;
     }
-  } else {
-    forEachImage(clean, (_, start, end) => {
-      let square = 0;
-      for (let i = start; i < end; i++) square += gradient[i]! ** 2;
-      if (square === 0) return;
-      const scale = stepSize / Math.sqrt(square);
-      for (let i = start; i < end; i++) x[i] = x[i]! + gradient[i]! * scale;
-    });
-  }
-  project(x, clean, threat);
+    let square = 0;
+    for (let i = start; i < end; i++) square += gradient[i]! ** 2;
+    if (square === 0) return;
+    const scale = length / Math.sqrt(square);
+    for (let i = start; i < end; i++) x[i] = x[i]! + gradient[i]! * scale;
+  });
+  project(x, clean, ball);
 }

@@ -10,7 +10,7 @@ export const fgsm: AttackSpec = {
   tunable: false,
   defaults: ({ epsilon }) => ({ steps: 1, stepSize: epsilon, restarts: 1 }),
   async run({ classifier, x, y, threat, onProgress }) {
-    const left = new Survivors(x, y, classifier.classes);
+    const left = new Survivors({ x, y, threat, classes: classifier.classes });
     const { next } = await ascentStep(classifier, 'ce', x, y, x, { threat, stepSize: threat.epsilon });
     left.sift(next, await classifier.logits({ data: next, shape: x.shape }));
     onProgress?.(1);
