@@ -3,7 +3,10 @@ import type { Ascended, AscentStep, AttackLoss, Classifier } from './classifier.
 import type { Images } from './images.ts';
 import { ascend, type Norm } from './threat.ts';
 
-/** x ← Π(x + α·sign ∇ℓ(x)): one forward and one backward pass per image, by the classifier's own way where it has one. */
+/**
+ * x ← Π(x + α·sign ∇ℓ(x)): one forward and one backward pass per image, by the classifier's own way where it has one. Under L1 the
+ * step is always taken here: its selection and its projection are no operators.
+ */
 export async function ascentStep(
   classifier: Pick<Classifier, 'gradient' | 'ascend'>,
   loss: AttackLoss,
@@ -12,7 +15,7 @@ export async function ascentStep(
   clean: Images,
   step: AscentStep,
 ): Promise<Ascended> {
-  if (classifier.ascend) return classifier.ascend(loss, x, y, clean, step);
+  if (classifier.ascend && step.threat.norm !== 'l1') return classifier.ascend(loss, x, y, clean, step);
   const { logits, gradient } = await classifier.gradient(loss, x, y, step.target);
   const next = x.data.slice();
   ascend(next, gradient, clean, step.threat, step.stepSize);
@@ -26,10 +29,12 @@ const NOTHING = 1e-12;
  * `ascend` of threat.ts as a graph, to run where the gradient is: a step of steepest ascent, projected onto the ball around
  * `clean` and onto [0, 1].
  *
+ * @param norm L∞ or L2
  * @param perImage whether each image has a radius and a step of its own
  * @returns inputs `x`, `gradient`, `clean` `[N, C, H, W]`, and `epsilon`, `step_size`, scalars or `[N, 1, 1, 1]`; output `next`
  */
 export function ascentGraph(norm: Norm, perImage = false): Graph {
+  if (norm === 'l1') throw new Error('an ascent under L1 is not a graph');
   const b = new GraphBuilder();
   const shape = ['N', 'C', 'H', 'W'];
   const [x, gradient, clean] = ['x', 'gradient', 'clean'].map((name) => b.input(name, 'float32', shape)) as [

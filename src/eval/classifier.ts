@@ -18,6 +18,8 @@ export interface LossGradient {
 /** A classifier as attacks see it. Nothing here depends on how it is computed. */
 export interface Classifier {
   readonly classes: number;
+  /** Whether the same image may get other logits another time. @default false */
+  readonly stochastic?: boolean;
   /** `[N, C, H, W]` to `[N, K]` */
   logits(x: Images): Promise<Float32Array>;
   /**
@@ -26,7 +28,7 @@ export interface Classifier {
    */
   gradient(loss: AttackLoss, x: Images, y: Int32Array, target?: Int32Array): Promise<LossGradient>;
   /**
-   * A step of steepest ascent, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
+   * A step of steepest ascent under L∞ or L2, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
    *
    * @param clean what `x` is a perturbation of
    */

@@ -1,6 +1,7 @@
 /** The HTML report: one file, no network, no JavaScript. */
 import { epsilonText, fileName, integer, normText } from './format.ts';
-import { html, Markup } from './markup.ts';
+import { html } from './markup.ts';
+import { renderPage } from './page.ts';
 import type { Result } from './schema.ts';
 import { attacksSection } from './sections/attacks.ts';
 import { checksSection } from './sections/checks.ts';
@@ -10,7 +11,6 @@ import { headlineSection } from './sections/headline.ts';
 import { perClassSection } from './sections/per-class.ts';
 import { provenanceSection, rawSection } from './sections/provenance.ts';
 import { trainingSection } from './sections/training.ts';
-import { style } from './style.css.ts';
 
 /** What the page shows besides the result. */
 export interface ReportExtras {
@@ -22,10 +22,6 @@ export interface ReportExtras {
   readonly docsBase?: string;
 }
 
-/** Nothing may be loaded or run: only the styles and images inside this file. */
-const policy =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-
 /**
  * Renders a result as one self-contained HTML file.
  *
@@ -36,37 +32,21 @@ const policy =
 export function renderReport(result: Result, extras: ReportExtras): string {
   const { threat, data, model } = result;
   const name = fileName(model.path);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${new Markup(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>${name}: robustness on ${data.name}</title>
-<link rel="icon" href="data:,">
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">Robustness audit</p>
-<h1>${name}</h1>
-<p class="subject">${data.name}, ${data.split}, ${integer(result.robust.n)} images attacked; ${normText(threat.norm)}, <span class="whole">ε = ${epsilonText(threat.epsilon)}</span>; <span class="whole">${result.createdAt.slice(0, 10)}</span></p>
-</header>
-${headlineSection(result)}
-${curveSection(result)}
-${attacksSection(result)}
-${checksSection(result, extras.docsBase)}
-${examplesSection(extras.examples, extras.classNames)}
-${perClassSection(result, extras.classNames)}
-${result.training && trainingSection(result.training)}
-${provenanceSection(result)}
-${rawSection(result)}
-</main>
-</body>
-</html>
-`;
-  return page.text;
+  return renderPage({
+    title: `${name}: robustness on ${data.name}`,
+    kicker: 'Robustness audit',
+    heading: name,
+    subject: html`${data.name}, ${data.split}, ${integer(result.robust.n)} images attacked; ${normText(threat.norm)}, <span class="whole">ε = ${epsilonText(threat.epsilon)}</span>; <span class="whole">${result.createdAt.slice(0, 10)}</span>`,
+    sections: [
+      headlineSection(result),
+      curveSection(result),
+      attacksSection(result),
+      checksSection(result, extras.docsBase),
+      examplesSection(extras.examples, extras.classNames),
+      perClassSection(result, extras.classNames),
+      result.training && trainingSection(result.training),
+      provenanceSection(result),
+      rawSection(result, 'result.json'),
+    ],
+  });
 }

@@ -90,4 +90,25 @@ describe('Survivors', () => {
     left.sift(new Float32Array(2), Float32Array.of(0, 1, 2));
     expect(left.broken).toEqual([true]);
   });
+
+  it('notes the last misclassified image of each sample, and keeps all until it is told to let them go', () => {
+    const left = survivors({ data: new Float32Array(6), shape: [3, 2] }, Int32Array.of(0, 0, 0));
+    const right = [1, 0];
+    const wrong = [0, 1];
+    const note = (image: number, ...logits: number[][]) =>
+      left.note(new Float32Array(6).fill(image), Float32Array.from(logits.flat()));
+    note(1, wrong, right, wrong);
+    note(2, right, right, wrong);
+    expect(left.count).toBe(3);
+    expect(left.broken).toEqual([true, false, true]);
+    // The first fell once, the second never: its last try.
+    expect(Array.from(left.adversarial)).toEqual([1, 1, 2, 2, 2, 2]);
+    left.release();
+    expect(left.indices).toEqual([1]);
+    left.release();
+    note(3, wrong);
+    left.release();
+    expect([left.count, left.broken]).toEqual([0, [true, true, true]]);
+    expect(Array.from(left.adversarial)).toEqual([1, 1, 3, 3, 2, 2]);
+  });
 });

@@ -8,6 +8,7 @@ import { TouchstoneError } from '../../errors.ts';
 const BENCHMARKS = {
   engines: ['models', 'batch', 'engines', 'device', 'phases', 'rounds', 'seconds', 'threads', 'json'],
   attacks: ['rounds', 'json'],
+  masking: ['models', 'json'],
   micro: [],
 } as const;
 type Option = (typeof BENCHMARKS)['engines'][number];

@@ -1,5 +1,5 @@
 import type { Key } from '../../random/index.ts';
-import { type Classifier, predictions } from '../classifier.ts';
+import { type AttackLoss, type Classifier, predictions } from '../classifier.ts';
 import { gather, gatherLabels, type Images, imageSize } from '../images.ts';
 import { type Ball, gatherRadii, type Threat } from '../threat.ts';
 
@@ -13,6 +13,8 @@ export interface AttackParameters {
   readonly queries?: number;
   /** Classes aimed at one after the other, the likeliest first. */
   readonly targets?: number;
+  /** What is ascended, of attacks that choose it by the number of classes. */
+  readonly loss?: AttackLoss;
 }
 
 export interface AttackInput {
@@ -47,10 +49,19 @@ export interface AttackSpec {
   readonly tunable: boolean;
   /** Whether it can aim at a class (`AttackInput.target`). @default false */
   readonly targeted?: boolean;
+  /**
+   * Whether its first steps (or queries, or restarts) are what fewer of them would be, at the same step size and key: what
+   * fewer break, more break. @default false
+   */
+  readonly continues?: boolean;
   /** How many classes it needs. @default 2 */
   readonly minClasses?: number;
-  /** The parameters that it heeds and uses where none are given, for the record. */
-  defaults(threat: Threat): AttackParameters;
+  /**
+   * The parameters that it heeds and uses where none are given, for the record.
+   *
+   * @param classes of the model, where some depend on it. @default many
+   */
+  defaults(threat: Threat, classes?: number): AttackParameters;
   run(input: AttackInput): Promise<AttackOutput>;
 }
 
@@ -132,18 +143,56 @@ export class Survivors implements AttackOutput {
       else keep.push(i);
     }
     if (keep.length === predicted.length) return [x, ...companions];
-    this.#clean = gather(this.#clean, keep);
-    this.#labels = gatherLabels(this.#labels, keep);
-    this.#target = this.#target && gatherLabels(this.#target, keep);
-    this.#threat = gatherRadii(this.#threat, keep);
-    this.#indices = keep.map((i) => this.#indices[i]!);
+    this.#keep(keep);
     return [x, ...companions].map((data) => {
       const shape = [predicted.length, data.length / predicted.length];
       return gather({ data, shape }, keep).data;
     });
   }
 
+  /**
+   * As `sift`, but all stay until `release`: for a model that answers by chance, where a first misclassification may not come
+   * again. The last misclassified image of each sample is what stands.
+   */
+  note(x: Float32Array, logits: Float32Array): void {
+    const predicted = predictions(logits, this.#classes);
+    for (let i = 0; i < predicted.length; i++) {
+      const index = this.#indices[i]!;
+      const lost = this.#lost(predicted[i]!, i);
+      if (this.broken[index] && !lost) continue;
+      this.adversarial.set(x.subarray(i * this.#size, (i + 1) * this.#size), index * this.#size);
+      this.broken[index] = lost;
+    }
+  }
+
+  /** Lets those go that were noted to be misclassified. */
+  release(): void {
+    const keep = Array.from(this.#indices.keys()).filter((i) => !this.broken[this.#indices[i]!]);
+    if (keep.length < this.count) this.#keep(keep);
+  }
+
+  #keep(kept: readonly number[]): void {
+    this.#clean = gather(this.#clean, kept);
+    this.#labels = gatherLabels(this.#labels, kept);
+    this.#target = this.#target && gatherLabels(this.#target, kept);
+    this.#threat = gatherRadii(this.#threat, kept);
+    this.#indices = kept.map((i) => this.#indices[i]!);
+  }
+
   #lost(predicted: number, i: number): boolean {
     return this.#target ? predicted === this.#target[i] : predicted !== this.#labels[i];
   }
+}
+
+/** `sift`, or for a model that answers by chance `note`, with which all stay. @returns x and its companions, of those left */
+export function look(
+  { stochastic }: Classifier,
+  left: Survivors,
+  x: Float32Array,
+  logits: Float32Array,
+  ...companions: Float32Array[]
+): Float32Array[] {
+  if (!stochastic) return left.sift(x, logits, ...companions);
+  left.note(x, logits);
+  return [x, ...companions];
 }

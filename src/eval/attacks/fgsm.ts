@@ -6,7 +6,7 @@ export const fgsm: AttackSpec = {
   name: 'fgsm',
   about: 'one step of the full radius along the gradient',
   source: 'Goodfellow, Shlens, Szegedy, "Explaining and Harnessing Adversarial Examples", arXiv:1412.6572',
-  norms: ['linf', 'l2'],
+  norms: ['linf', 'l2', 'l1'],
   tunable: false,
   defaults: ({ epsilon }) => ({ steps: 1, stepSize: epsilon, restarts: 1 }),
   async run({ classifier, x, y, threat, onProgress }) {

@@ -9,7 +9,7 @@ export const noise: AttackSpec = {
   about: 'random points of the ball, as often as there are restarts',
   source:
     'Chen and Lee, "Towards Fast and Robust Adversarial Training for Image Classification", masking check 1',
-  norms: ['linf', 'l2'],
+  norms: ['linf', 'l2', 'l1'],
   tunable: false,
   defaults: () => ({ restarts: RESTARTS }),
   async run({ classifier, x, y, threat, parameters, key, onProgress }) {

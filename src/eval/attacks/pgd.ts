@@ -13,7 +13,8 @@ import {
  * Projected gradient descent from random starts: x ← Π(x + α·sign ∇ℓ(x)).
  *
  * A sample is looked at in every step (the gradient pass gives its logits anyway) and left alone once it is
- * misclassified; restarts go on with the samples that are left.
+ * misclassified; restarts go on with the samples that are left. Where a model answers by chance (`Classifier.stochastic`), a
+ * sample leaves after a restart only, and its last misclassified point stands.
  *
  * Cost per sample and restart: `steps` forward and backward passes and one more forward, fewer where it breaks.
  */
@@ -41,11 +42,15 @@ async function projectedGradient(
           ...(left.target && { target: left.target }),
         },
       );
-      current = left.sift(current, logits, next)[1]!;
+      if (classifier.stochastic) left.note(current, logits);
+      current = classifier.stochastic ? next : left.sift(current, logits, next)[1]!;
       onProgress?.((r + (t + 1) / steps) / restarts);
     }
-    if (left.count > 0)
-      left.sift(current, await classifier.logits({ data: current, shape: left.clean.shape }));
+    if (left.count === 0) break;
+    const logits = await classifier.logits({ data: current, shape: left.clean.shape });
+    if (classifier.stochastic) left.note(current, logits);
+    else left.sift(current, logits);
+    left.release();
   }
   return left;
 }
@@ -65,9 +70,10 @@ export const pgd: AttackSpec = {
   name: 'pgd',
   about: 'projected gradient descent on the cross-entropy',
   source,
-  norms: ['linf', 'l2'],
+  norms: ['linf', 'l2', 'l1'],
   tunable: true,
   targeted: true,
+  continues: true,
   defaults,
   run: (input) =>
     projectedGradient('ce', input, { ...defaults(threatOf(input.threat)), ...input.parameters }),
@@ -77,9 +83,10 @@ export const pgdMargin: AttackSpec = {
   name: 'pgd-margin',
   about: 'projected gradient descent on the margin (CW) loss',
   source: `${source}; loss of Carlini and Wagner, arXiv:1608.04644`,
-  norms: ['linf', 'l2'],
+  norms: ['linf', 'l2', 'l1'],
   tunable: true,
   targeted: true,
+  continues: true,
   defaults,
   run: (input) =>
     projectedGradient('margin', input, { ...defaults(threatOf(input.threat)), ...input.parameters }),
