@@ -1,14 +1,14 @@
 /** `bench methods` as one self-contained page, in the report's style. */
 import { epsilonText, integer, secondsText, valueText, words } from '../../src/report/format.ts';
 import { html, type Markup } from '../../src/report/markup.ts';
-import { page } from '../../src/report/page.ts';
+import { renderPage } from '../../src/report/page.ts';
 import { costFigures } from './figure.ts';
 import { PAPERS, type Published, published, publishedSaving, ratOf } from './published.ts';
 import { epochsText, type MeasuredMethod, type MethodsRecord, type Row } from './record.ts';
 import { explanation, HEADER, remarks, rightOf, rowCells, savingText } from './table.ts';
 
 /** The table is wider than the report's, and its columns are close. */
-const style = `
+const styles = `
 main { max-width: 78rem; }
 .scroll { overflow-x: auto; margin-bottom: 1.2rem; } #methods ~ .note { max-width: 60rem; margin-bottom: 0.4rem; } #methods ~ .pair { margin-top: 2rem; }
 .methods { font-size: 0.82rem; } .methods th, .methods td { padding-left: 0.75rem; }
@@ -155,14 +155,17 @@ CIFAR-10; under attack PGD-100 where there is one. A saving is computed from the
 /** @returns one HTML file: no network, no JavaScript */
 export function renderMethods(record: MethodsRecord): string {
   const { training: t, attacks: a } = record;
-  const content = html`<header>
-<p class="kicker">Training methods</p>
-<h1>What robustness costs on ${t.data.name}</h1>
-<p class="subject">${record.methods.length} methods, ${epochsText(t.epochs)} each; L∞, <span class="whole">ε = ${epsilonText(a.epsilon)}</span>; <span class="whole">${record.date.slice(0, 10)}</span></p>
-</header>
-<p class="lead">${lead(record)}</p>
-${tableSection(record)}
-${conditionsSection(record)}
-${publishedSection(record)}`;
-  return page(`Training methods on ${t.data.name}`, content, style);
+  return renderPage({
+    title: `Training methods on ${t.data.name}`,
+    kicker: 'Training methods',
+    heading: `What robustness costs on ${t.data.name}`,
+    subject: html`${record.methods.length} methods, ${epochsText(t.epochs)} each; L∞, <span class="whole">ε = ${epsilonText(a.epsilon)}</span>; <span class="whole">${record.date.slice(0, 10)}</span>`,
+    sections: [
+      html`<p class="lead">${lead(record)}</p>`,
+      tableSection(record),
+      conditionsSection(record),
+      publishedSection(record),
+    ],
+    styles,
+  });
 }

@@ -213,6 +213,42 @@ def pgd(request):
     return {"seconds": time.perf_counter() - start, "robustAccuracy": robust}
 
 
+def autoattack(request):
+    """The authors' own code, from a checkout on PYTHONPATH: survivors and seconds after each stage, images passed forward."""
+    from autoattack import AutoAttack
+
+    archive = np.load(request["data"])
+    n = request["limit"]
+    x, y = torch.from_numpy(archive["x"][:n]), torch.from_numpy(archive["y"][:n].astype("int64"))
+    net = network(request).frozen
+    forwards = 0
+
+    def counted(images):
+        nonlocal forwards
+        forwards += len(images)
+        return net(images)
+
+    norm = {"linf": "Linf", "l2": "L2", "l1": "L1"}[request["norm"]]
+    attack = AutoAttack(counted, norm=norm, eps=request["eps"], version="standard", device="cpu", verbose=False)
+    attack.seed = request["seed"]
+    names = list(attack.attacks_to_run)
+    stages, found = [], x.clone()
+    with torch.no_grad():
+        robust = net(x).argmax(1) == y
+    for name in names:
+        # One stage at a time on what those before it left is what its own loop does.
+        attack.attacks_to_run = [name]
+        start = time.perf_counter()
+        left = robust.nonzero().flatten()
+        if len(left):
+            found[left] = attack.run_standard_evaluation(x[left], y[left], bs=len(left))
+            with torch.no_grad():
+                robust[left] = net(found[left]).argmax(1) == y[left]
+        seconds = time.perf_counter() - start
+        stages.append({"attack": name, "robust": robust.float().mean().item(), "seconds": seconds})
+    return {"stages": stages, "seconds": sum(s["seconds"] for s in stages), "forwards": forwards}
+
+
 def use(module, request):
     """Makes a network one that is timed."""
     layout = torch.channels_last if request.get("channelsLast") else torch.contiguous_format
@@ -299,7 +335,7 @@ def load(request):
 
 REQUESTS = {
     "hello": hello, "load": load, "forget": forget, "pgd": pgd, "export": export, "adjoint": differentiate,
-    "runGraph": run_graph, "forward": phase(forward), "gradient": phase(gradient),
+    "runGraph": run_graph, "autoattack": autoattack, "forward": phase(forward), "gradient": phase(gradient),
     "pgd-step": phase(lambda request: pgd_steps(request, 1)),
     "pgd-10": phase(lambda request: pgd_steps(request, request["steps"])),
     "pgd-10-apart": phase(lambda request: pgd_steps(request, request["steps"], apart=True)),

@@ -57,3 +57,26 @@ export const parseList = (text: string): string[] =>
     .split(',')
     .map((s) => s.trim())
     .filter(Boolean);
+
+/** Numbers between commas, each read by `parse`. @throws E_OPTION where there is none */
+export function parseNumbers(
+  text: string,
+  option: string,
+  parse: (text: string, option: string) => number,
+): number[] {
+  const list = parseList(text);
+  if (list.length === 0)
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'numbers between commas');
+  return list.map((item) => parse(item, option));
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** `90s`, `10m`, `1.5h`, in seconds. @throws E_OPTION */
+export function parseDuration(text: string, option: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text.trim()) ?? [];
+  const seconds = Number(amount) * UNITS[unit]!;
+  if (amount === undefined || !(seconds > 0))
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'a time like 90s, 10m or 1.5h');
+  return seconds;
+}

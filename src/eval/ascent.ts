@@ -1,20 +1,22 @@
 import { type Graph, GraphBuilder, type Value } from '../graph/index.ts';
-import type { LabelLoss } from '../losses/index.ts';
-import type { Ascended, AscentStep, Classifier } from './classifier.ts';
+import type { Ascended, AscentStep, AttackLoss, Classifier } from './classifier.ts';
 import type { Images } from './images.ts';
 import { ascend, type Norm } from './threat.ts';
 
-/** x ← Π(x + α·sign ∇ℓ(x)): one forward and one backward pass per image, by the classifier's own way where it has one. */
+/**
+ * x ← Π(x + α·sign ∇ℓ(x)): one forward and one backward pass per image, by the classifier's own way where it has one. Under L1 the
+ * step is always taken here: its selection and its projection are no operators.
+ */
 export async function ascentStep(
   classifier: Pick<Classifier, 'gradient' | 'ascend'>,
-  loss: LabelLoss,
+  loss: AttackLoss,
   x: Images,
   y: Int32Array,
   clean: Images,
   step: AscentStep,
 ): Promise<Ascended> {
-  if (classifier.ascend) return classifier.ascend(loss, x, y, clean, step);
-  const { logits, gradient } = await classifier.gradient(loss, x, y);
+  if (classifier.ascend && step.threat.norm !== 'l1') return classifier.ascend(loss, x, y, clean, step);
+  const { logits, gradient } = await classifier.gradient(loss, x, y, step.target);
   const next = x.data.slice();
   ascend(next, gradient, clean, step.threat, step.stepSize);
   return { logits, next };
@@ -27,9 +29,12 @@ const NOTHING = 1e-12;
  * `ascend` of threat.ts as a graph, to run where the gradient is: a step of steepest ascent, projected onto the ball around
  * `clean` and onto [0, 1].
  *
- * @returns inputs `x`, `gradient`, `clean` `[N, C, H, W]`, and the scalars `epsilon`, `step_size`; output `next`
+ * @param norm L∞ or L2
+ * @param perImage whether each image has a radius and a step of its own
+ * @returns inputs `x`, `gradient`, `clean` `[N, C, H, W]`, and `epsilon`, `step_size`, scalars or `[N, 1, 1, 1]`; output `next`
  */
-export function ascentGraph(norm: Norm): Graph {
+export function ascentGraph(norm: Norm, perImage = false): Graph {
+  if (norm === 'l1') throw new Error('an ascent under L1 is not a graph');
   const b = new GraphBuilder();
   const shape = ['N', 'C', 'H', 'W'];
   const [x, gradient, clean] = ['x', 'gradient', 'clean'].map((name) => b.input(name, 'float32', shape)) as [
@@ -37,8 +42,9 @@ export function ascentGraph(norm: Norm): Graph {
     Value,
     Value,
   ];
-  const epsilon = b.input('epsilon', 'float32', []);
-  const stepSize = b.input('step_size', 'float32', []);
+  const radii = perImage ? ['N', 1, 1, 1] : [];
+  const epsilon = b.input('epsilon', 'float32', radii);
+  const stepSize = b.input('step_size', 'float32', radii);
   const moved = b.op('Add', [
     x,
     b.op('Mul', [norm === 'linf' ? b.op('Sign', [gradient]) : unit(b, gradient), stepSize]),
@@ -46,11 +52,18 @@ export function ascentGraph(norm: Norm): Graph {
   const delta = b.op('Sub', [moved, clean]);
   const inBall =
     norm === 'linf'
-      ? b.op('Clip', [delta, b.op('Neg', [epsilon]), epsilon])
+      ? within(b, delta, epsilon, perImage)
       : b.op('Mul', [delta, shrinkage(b, delta, epsilon)]);
   b.output(b.op('Clip', [b.op('Add', [clean, inBall]), b.scalar(0), b.scalar(1)]), 'next');
   return b.build('ascent');
 }
+
+/** Clip takes no more than one number for each side. */
+const within = (b: GraphBuilder, delta: Value, epsilon: Value, perImage: boolean): Value => {
+  const low = b.op('Neg', [epsilon]);
+  if (!perImage) return b.op('Clip', [delta, low, epsilon]);
+  return b.op('Min', [b.op('Max', [delta, low]), epsilon]);
+};
 
 /** Σ over each image, kept as [N, 1, 1, 1]. */
 const perImage = (b: GraphBuilder, op: 'ReduceSum' | 'ReduceMax', v: Value): Value =>

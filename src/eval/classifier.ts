@@ -1,7 +1,10 @@
 import { TouchstoneError } from '../errors.ts';
-import type { LabelLoss } from '../losses/index.ts';
+import type { LossName } from '../losses/index.ts';
 import type { Images } from './images.ts';
-import type { Threat } from './threat.ts';
+import type { Ball, PerImage } from './threat.ts';
+
+/** What attacks ascend. The targeted ones read a class per image beside its label. */
+export type AttackLoss = Exclude<LossName, 'kl'>;
 
 export interface LossGradient {
   /** `[N, K]` */
@@ -15,22 +18,29 @@ export interface LossGradient {
 /** A classifier as attacks see it. Nothing here depends on how it is computed. */
 export interface Classifier {
   readonly classes: number;
+  /** Whether the same image may get other logits another time. @default false */
+  readonly stochastic?: boolean;
   /** `[N, C, H, W]` to `[N, K]` */
   logits(x: Images): Promise<Float32Array>;
-  /** @param y labels, `[N]` */
-  gradient(loss: LabelLoss, x: Images, y: Int32Array): Promise<LossGradient>;
   /**
-   * A step of steepest ascent, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
+   * @param y labels, `[N]`
+   * @param target classes, `[N]`: what the targeted losses read
+   */
+  gradient(loss: AttackLoss, x: Images, y: Int32Array, target?: Int32Array): Promise<LossGradient>;
+  /**
+   * A step of steepest ascent under L∞ or L2, computed where the gradient is. Optional: see `ascentStep` in ascent.ts.
    *
    * @param clean what `x` is a perturbation of
    */
-  ascend?(loss: LabelLoss, x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Ascended>;
+  ascend?(loss: AttackLoss, x: Images, y: Int32Array, clean: Images, step: AscentStep): Promise<Ascended>;
 }
 
 export interface AscentStep {
-  readonly threat: Threat;
+  readonly threat: Ball;
   /** In pixel space. */
-  readonly stepSize: number;
+  readonly stepSize: PerImage;
+  /** What the targeted losses read. */
+  readonly target?: Int32Array;
 }
 
 export interface Ascended {

@@ -8,10 +8,11 @@ import {
   type Program,
   type Values,
 } from '../engine/index.ts';
-import { type Graph, scalar, type Tensor } from '../graph/index.ts';
+import { float32, type Graph, scalar, type Tensor } from '../graph/index.ts';
 import { ascentGraph } from './ascent.ts';
-import { assertFinite, type Classifier, type LossGradient } from './classifier.ts';
+import { type AttackLoss, assertFinite, type Classifier, type LossGradient } from './classifier.ts';
 import { type Images, imageSize } from './images.ts';
+import { at, type PerImage } from './threat.ts';
 
 /** Something that compiles programs: an engine, or a trainer with its live parameters. */
 type Compiler = Pick<Engine, 'compile'>;
@@ -93,9 +94,15 @@ export function engineClassifier(
     return all;
   }
 
-  const labels = (y: Int32Array) => (from: number, to: number, count: number) => ({
-    y: labelTensor(filled(y.subarray(from, to), count)),
-  });
+  /** Labels, and where the loss reads them targets. */
+  const labels = (loss: AttackLoss, y: Int32Array, target: Int32Array | undefined) => {
+    const classesOf = (of: Int32Array, from: number, to: number, count: number) =>
+      labelTensor(filled(of.subarray(from, to), count));
+    return (from: number, to: number, count: number) => ({
+      y: classesOf(y, from, to, count),
+      ...(targeted(loss) && { target: classesOf(target!, from, to, count) }),
+    });
+  };
 
   return {
     classes,
@@ -107,28 +114,30 @@ export function engineClassifier(
       return all.logits;
     },
 
-    async gradient(loss, x, y): Promise<LossGradient> {
+    async gradient(loss, x, y, target): Promise<LossGradient> {
       const program = await executable(loss, () => classifierProgram(model, loss, { logits }));
-      const all = await gathered(program, x, labels(y), { logits: classes, loss: 1, gradient: imageSize(x) });
+      const sizes = { logits: classes, loss: 1, gradient: imageSize(x) };
+      const all = await gathered(program, x, labels(loss, y, target), sizes);
       assertFinite(all.logits, 'logits');
       return all;
     },
 
-    async ascend(loss, x, y, clean, { threat, stepSize }) {
-      const program = await executable(`${loss} ${threat.norm}`, () => ({
+    async ascend(loss, x, y, clean, { threat, stepSize, target }) {
+      const own = typeof threat.epsilon !== 'number' || typeof stepSize !== 'number';
+      const program = await executable(`${loss} ${threat.norm} ${own}`, () => ({
         ...classifierProgram(model, loss, { logits }),
-        after: ascentGraph(threat.norm),
+        after: ascentGraph(threat.norm, own),
       }));
       const size = imageSize(x);
-      const step = { epsilon: scalar(threat.epsilon), step_size: scalar(stepSize) };
       const feeds = (from: number, to: number, count: number) => ({
-        ...labels(y)(from, to, count),
+        ...labels(loss, y, target)(from, to, count),
         clean: {
           dtype: 'float32' as const,
           shape: [count, ...x.shape.slice(1)],
           data: filled(clean.data.subarray(from * size, to * size), count * size),
         },
-        ...step,
+        epsilon: radius(threat.epsilon, own, from, count),
+        step_size: radius(stepSize, own, from, count),
       });
       const all = await gathered(program, x, feeds, { logits: classes, next: size });
       assertFinite(all.logits, 'logits');
@@ -136,3 +145,14 @@ export function engineClassifier(
     },
   };
 }
+
+const targeted = (loss: AttackLoss): boolean => loss.endsWith('-targeted');
+
+/** As `ascentGraph` takes it: one number, or one per image of the batch (those that fill it up have 0). */
+const radius = (value: PerImage, perImage: boolean, from: number, count: number): Tensor =>
+  perImage
+    ? float32(
+        Float32Array.from({ length: count }, (_, i) => at(value, from + i) || 0),
+        [count, 1, 1, 1],
+      )
+    : scalar(value as number);

@@ -1,10 +1,15 @@
 import type { Threat } from './threat.ts';
 
 /**
- * Half a unit in the last place of a pixel near 1: what rounding x + δ to float32 can add to a distance. For L2 it adds up over
- * pixels, at most by √n.
+ * Half a unit in the last place of a pixel near 1: what rounding x + δ to float32 can add to a distance. For L2 and L1 it adds up over
+ * pixels, at most by √n and n.
  */
 const ROUNDING = 2 ** -24;
+
+function toleranceOf({ norm, epsilon }: Threat, size: number): number {
+  if (norm === 'linf') return ROUNDING;
+  return ROUNDING * (norm === 'l2' ? Math.sqrt(size) : size) + epsilon * 1e-6;
+}
 
 /** What the verifier asks: a model that nothing of the attacks' code has touched. */
 export interface Oracle {
@@ -45,11 +50,12 @@ export interface Verification {
 export async function verify(
   oracle: Oracle,
   { x, adversarial, y, shape }: Claim,
-  { norm, epsilon }: Threat,
+  threat: Threat,
   { alone = true, batchSize = 256 }: { alone?: boolean; batchSize?: number } = {},
 ): Promise<Verification> {
   const size = shape.slice(1).reduce((a, b) => a * b, 1);
-  const tolerance = norm === 'linf' ? ROUNDING : ROUNDING * Math.sqrt(size) + epsilon * 1e-6;
+  const { norm, epsilon } = threat;
+  const tolerance = toleranceOf(threat, size);
   const reasons: Partial<Record<Reason, number>> = {};
   const confirmed: boolean[] = [];
   let maxDistance: number | null = null;
@@ -89,15 +95,15 @@ function distance(
   to: number,
   norm: Threat['norm'],
 ): number {
-  let largest = 0;
-  let square = 0;
+  let [largest, sum, square] = [0, 0, 0];
   for (let i = from; i < to; i++) {
     const d = adversarial[i]! - x[i]!;
     if (!Number.isFinite(d)) return Number.NaN;
     largest = Math.max(largest, Math.abs(d));
+    sum += Math.abs(d);
     square += d * d;
   }
-  return norm === 'linf' ? largest : Math.sqrt(square);
+  return norm === 'linf' ? largest : norm === 'l1' ? sum : Math.sqrt(square);
 }
 
 function inRange(values: Float32Array, from: number, to: number): boolean {

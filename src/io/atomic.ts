@@ -4,6 +4,9 @@ import fs from 'fs-extra';
 import { TouchstoneError } from '../errors.ts';
 import { fileError } from './errors.ts';
 
+/** What a file is to hold: all of it, or piece after piece. */
+export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file so that its path holds either what it held before or all of the new bytes, even if the disk is
  * full or the power fails: into a temporary file beside it, to the disk, then renamed. Missing folders are made,
@@ -11,7 +14,7 @@ import { fileError } from './errors.ts';
  *
  * @throws E_WRITE where that is not possible; the temporary file is gone then, and the old file untouched.
  */
-export async function writeFileAtomic(path: string, data: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(path: string, data: Content): Promise<void> {
   await writeFilesAtomic(new Map([[path, data]]));
 }
 
@@ -21,7 +24,7 @@ export async function writeFileAtomic(path: string, data: Uint8Array | string): 
  *
  * @throws E_WRITE as `writeFileAtomic`.
  */
-export async function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+export async function writeFilesAtomic(files: ReadonlyMap<string, Content>): Promise<void> {
   const staged: Staged[] = [];
   try {
     for (const [path, data] of files) {
@@ -45,7 +48,7 @@ interface Staged {
 }
 
 /** Writes the temporary file; undefined where there is nothing to rename. */
-async function stage(path: string, data: Uint8Array | string): Promise<Staged | undefined> {
+async function stage(path: string, data: Content): Promise<Staged | undefined> {
   try {
     const target = await followLinks(path);
     const old = await statIfAny(target);
@@ -106,22 +109,27 @@ const isMissing = (error: unknown): boolean =>
 async function writeThrough(
   path: string,
   flags: 'w' | 'wx',
-  data: Uint8Array | string,
+  data: Content,
   mode: number | undefined,
 ): Promise<void> {
-  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   const file = await fs.open(path, flags);
   try {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await fs.write(file, bytes, done, Math.min(bytes.length - done, MOST_AT_ONCE));
-      done += bytesWritten;
-    }
+    for await (const bytes of piecesOf(data))
+      for (let done = 0; done < bytes.length; ) {
+        const count = Math.min(bytes.length - done, MOST_AT_ONCE);
+        done += (await fs.write(file, bytes, done, count)).bytesWritten;
+      }
     if (mode !== undefined) await fs.fchmod(file, mode);
     if (flags === 'wx') await fs.fsync(file);
   } finally {
     await fs.close(file);
   }
 }
+
+const piecesOf = (data: Content): Iterable<Uint8Array> | AsyncIterable<Uint8Array> => {
+  if (typeof data === 'string') return [new TextEncoder().encode(data)];
+  return data instanceof Uint8Array ? [data] : data;
+};
 
 /** Linux writes 2 GiB at a time at most. */
 const MOST_AT_ONCE = 2 ** 30;

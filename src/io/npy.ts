@@ -36,7 +36,7 @@ const formats = {
   complex128: { code: 'c16', bytes: 8, numbers: 2, make: (b) => new Float64Array(b) },
 } as const satisfies Partial<Record<DataType, Format>>;
 
-type NpyType = keyof typeof formats;
+export type NpyType = keyof typeof formats;
 const isNpyType = (dtype: DataType): dtype is NpyType => Object.hasOwn(formats, dtype);
 const typeOfCode = new Map<string, NpyType>(
   (Object.keys(formats) as NpyType[]).map((dtype) => [formats[dtype].code, dtype]),
@@ -214,7 +214,7 @@ export function encodeNpy(tensor: Tensor, where = 'the array'): Uint8Array<Array
       'convert it before writing .npy',
     );
   }
-  const { code, bytes, numbers }: Format = formats[dtype];
+  const { bytes, numbers }: Format = formats[dtype];
   if (data.BYTES_PER_ELEMENT !== bytes || product(shape) * numbers !== data.length) {
     throw new TouchstoneError(
       'E_SHAPE',
@@ -222,14 +222,23 @@ export function encodeNpy(tensor: Tensor, where = 'the array'): Uint8Array<Array
       `${product(shape) * numbers} of ${bytes} for shape (${shape.join(', ')}) of ${dtype}`,
     );
   }
+  const header = npyHeader(dtype, shape);
+  const out = new Uint8Array(header.length + data.byteLength);
+  out.set(header);
+  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), header.length);
+  return out;
+}
+
+/** What stands before the elements. */
+export function npyHeader(dtype: NpyType, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+  const { code, bytes }: Format = formats[dtype];
   const order = bytes === 1 ? '|' : hostIsLittle ? '<' : '>';
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const dict = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const headerEnd = Math.ceil((10 + dict.length + 1) / 64) * 64; // data start aligned to 64, as NumPy does
-  const out = new Uint8Array(headerEnd + data.byteLength);
+  const end = Math.ceil((10 + dict.length + 1) / 64) * 64; // data start aligned to 64, as NumPy does
+  const out = new Uint8Array(end);
   out.set(magic);
-  out.set([1, 0, (headerEnd - 10) & 0xff, (headerEnd - 10) >> 8], 6);
-  out.set(new TextEncoder().encode(`${dict.padEnd(headerEnd - 11)}\n`), 10);
-  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), headerEnd);
+  out.set([1, 0, (end - 10) & 0xff, (end - 10) >> 8], 6);
+  out.set(new TextEncoder().encode(`${dict.padEnd(end - 11)}\n`), 10);
   return out;
 }

@@ -70,6 +70,18 @@ export function normal(key: Key, length: number, mean = 0, sd = 1): Float32Array
   return out;
 }
 
+/** Independent Laplace values of mean 0 and scale 1, `[length]`: density e^−|x|/2, by inversion, one draw each. */
+export function laplace(key: Key, length: number): Float32Array {
+  checkLength(length);
+  const random = generator(key);
+  const out = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
+    const u = (random.next() + 0.5) * 2 ** -31; // in (−1, 1), never 0
+    out[i] = u > 0 ? -log(u) : log(-u);
+  }
+  return out;
+}
+
 /** One unbiased integer in [0, below): upper bits, drawn again where they reach `below` (fewer than 2 draws expected). */
 function integer(random: RandomGenerator, below: number): number {
   if (below === 1) return 0;
@@ -115,4 +127,18 @@ export function permutation(key: Key, n: number): Uint32Array {
     out[j] = moved;
   }
   return out;
+}
+
+/** Numbers one at a time, for whoever cannot say beforehand how many there will be. */
+export interface Stream {
+  /** Unbiased, in [0, below). @param below from 1 to 2^31 */
+  integer(below: number): number;
+  /** −1 or +1, equally likely. */
+  sign(): number;
+}
+
+/** The stream of a key: not independent of the lists that are drawn with the same key. */
+export function stream(key: Key): Stream {
+  const random = generator(key);
+  return { integer: (below) => integer(random, below), sign: () => (random.next() < 0 ? -1 : 1) };
 }

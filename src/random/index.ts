@@ -1,2 +1,11 @@
-export { integers, normal, permutation, signs, uniform } from './distributions.ts';
+export {
+  integers,
+  laplace,
+  normal,
+  permutation,
+  type Stream,
+  signs,
+  stream,
+  uniform,
+} from './distributions.ts';
 export { type Key, type KeyPart, key } from './key.ts';

@@ -14,6 +14,8 @@ export interface Headline {
   readonly trust: Verdict;
   /** Why, in one or two sentences. */
   readonly trustSentence: string;
+  /** What to run or to change next; empty where nothing is to be done, or nothing is known. */
+  readonly next: readonly string[];
   /** One or two words on the verifier. */
   readonly verifier: 'confirmed' | 'rejected' | 'nothing to check';
 }
@@ -27,13 +29,14 @@ export function countVerdicts(result: Result): Record<Verdict, number> {
 
 /** Builds the headline of a result. */
 export function buildHeadline(result: Result): Headline {
-  const { trust, why } = judge(result);
+  const { trust, why } = result.verdict ? ofVerdict(result, result.verdict) : judge(result);
   return {
     clean: result.clean.accuracy,
     robust: result.robustAccuracy,
     sentence: sentenceOf(result),
     trust,
     trustSentence: why,
+    next: result.verdict?.next ?? [],
     verifier: !result.verifier.ok
       ? 'rejected'
       : result.verifier.checked === 0
@@ -44,15 +47,39 @@ export function buildHeadline(result: Result): Headline {
 
 function sentenceOf(result: Result): string {
   const images = `${integer(result.robust.n)} ${result.data.split} image${result.robust.n === 1 ? '' : 's'}`;
+  const cut = result.robust.planned ? ` (of ${integer(result.robust.planned)} planned: the time was up)` : '';
   const radius = `ε\u00a0=\u00a0${epsilonText(result.threat.epsilon)} (${normText(result.threat.norm)})`;
   if (result.attacks.length === 0)
     return `No attack was run: nothing is known of robustness within ${radius}.`;
   const robust = percent(result.robustAccuracy);
   return result.attacks.length === 1
-    ? `Of the ${images}, ${robust} stay correct under the one attack tried within ${radius}.`
-    : `Of the ${images}, ${robust} stay correct under every attack tried within ${radius}.`;
+    ? `Of the ${images}${cut}, ${robust} stay correct under the one attack tried within ${radius}.`
+    : `Of the ${images}${cut}, ${robust} stay correct under every attack tried within ${radius}.`;
 }
 
+const TRUST = { believable: 'pass', doubtful: 'warn', 'not believable': 'fail' } as const;
+
+/** A sentence behind a colon; a name in capitals stays. */
+const goingOn = (sentence: string): string => sentence.replace(/^[A-Z](?=[a-z ])/, (c) => c.toLowerCase());
+
+/** How many reasons a headline has room for. */
+const SHOWN = 2;
+
+function ofVerdict(
+  result: Result,
+  { belief, reasons }: NonNullable<Result['verdict']>,
+): { trust: Verdict; why: string } {
+  const more = reasons.length - SHOWN;
+  const because = reasons.slice(0, SHOWN).join(' ') + (more > 0 ? ` And ${more} more.` : '');
+  const trust = TRUST[belief];
+  if (belief === 'not believable') return { trust, why: `Do not rely on this number: ${goingOn(because)}` };
+  if (belief === 'doubtful') return { trust, why: `Doubtful. ${because}` };
+  const word =
+    reasons.length > 0 ? `Worth knowing: ${because}` : 'Nothing was found that speaks against the number.';
+  return { trust, why: `Believable. ${confirmation(result)}. ${word}` };
+}
+
+/** Of a result that carries no verdict: by its verifier, its attacks and its checks. */
 function judge(result: Result): { trust: Verdict; why: string } {
   const { verifier, checks, attacks } = result;
   const crashed = attacks.filter((attack) => attack.error !== undefined).map((attack) => attack.name);
@@ -65,12 +92,7 @@ function judge(result: Result): { trust: Verdict; why: string } {
   if (failed.length > 0) against.push(`${of(failed.length, checks.length)} failed (${list(failed)})`);
   if (against.length > 0) return { trust: 'fail', why: `Do not rely on this number: ${against.join('; ')}.` };
 
-  const confirmed =
-    verifier.checked === 0
-      ? 'There was no adversarial example to verify'
-      : verifier.checked === 1
-        ? 'The verifier confirmed the one adversarial example'
-        : `The verifier confirmed all ${integer(verifier.checked)} adversarial examples`;
+  const confirmed = confirmation(result);
   if (checks.length === 0) {
     return { trust: 'warn', why: `${confirmed}, but no check for gradient masking was run.` };
   }
@@ -83,6 +105,13 @@ function judge(result: Result): { trust: Verdict; why: string } {
   }
   const all = checks.length === 1 ? 'the one check passed' : `all ${checks.length} checks passed`;
   return { trust: 'pass', why: `${confirmed}, and ${all}.` };
+}
+
+function confirmation({ verifier }: Result): string {
+  if (verifier.checked === 0) return 'There was no adversarial example to verify';
+  return verifier.checked === 1
+    ? 'The verifier confirmed the one adversarial example'
+    : `The verifier confirmed all ${integer(verifier.checked)} adversarial examples`;
 }
 
 function verifierComplaint({ verifier }: Result): string {

@@ -1,7 +1,7 @@
 /** The HTML report: one file, no network, no JavaScript. */
 import { epsilonText, fileName, integer, normText } from './format.ts';
 import { html } from './markup.ts';
-import { page } from './page.ts';
+import { renderPage } from './page.ts';
 import type { Result } from './schema.ts';
 import { attacksSection } from './sections/attacks.ts';
 import { checksSection } from './sections/checks.ts';
@@ -32,19 +32,21 @@ export interface ReportExtras {
 export function renderReport(result: Result, extras: ReportExtras): string {
   const { threat, data, model } = result;
   const name = fileName(model.path);
-  const content = html`<header>
-<p class="kicker">Robustness audit</p>
-<h1>${name}</h1>
-<p class="subject">${data.name}, ${data.split}, ${integer(result.robust.n)} images attacked; ${normText(threat.norm)}, <span class="whole">ε = ${epsilonText(threat.epsilon)}</span>; <span class="whole">${result.createdAt.slice(0, 10)}</span></p>
-</header>
-${headlineSection(result)}
-${curveSection(result)}
-${attacksSection(result)}
-${checksSection(result, extras.docsBase)}
-${examplesSection(extras.examples, extras.classNames)}
-${perClassSection(result, extras.classNames)}
-${result.training && trainingSection(result.training)}
-${provenanceSection(result)}
-${rawSection(result)}`;
-  return page(`${name}: robustness on ${data.name}`, content);
+  return renderPage({
+    title: `${name}: robustness on ${data.name}`,
+    kicker: 'Robustness audit',
+    heading: name,
+    subject: html`${data.name}, ${data.split}, ${integer(result.robust.n)} images attacked; ${normText(threat.norm)}, <span class="whole">ε = ${epsilonText(threat.epsilon)}</span>; <span class="whole">${result.createdAt.slice(0, 10)}</span>`,
+    sections: [
+      headlineSection(result),
+      curveSection(result),
+      attacksSection(result),
+      checksSection(result, extras.docsBase),
+      examplesSection(extras.examples, extras.classNames),
+      perClassSection(result, extras.classNames),
+      result.training && trainingSection(result.training),
+      provenanceSection(result),
+      rawSection(result, 'result.json'),
+    ],
+  });
 }

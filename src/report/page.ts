@@ -1,18 +1,26 @@
+/** A page of ours: one file, no network, no JavaScript. */
 import { html, Markup } from './markup.ts';
 import { style } from './style.css.ts';
+
+export interface Page {
+  readonly title: string;
+  /** What kind of page it is. */
+  readonly kicker: string;
+  readonly heading: string;
+  /** What it is about, in a line. */
+  readonly subject: Markup;
+  readonly sections: readonly (Markup | null)[];
+  /** Styles of this page alone. */
+  readonly styles?: string;
+}
 
 /** Nothing may be loaded or run: only the styles and images inside this file. */
 const policy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/**
- * A page in one file, no network, no JavaScript.
- *
- * @param content what is in `main`
- * @param more styles of this page alone
- */
-export const page = (title: string, content: Markup, more = ''): string =>
-  html`<!doctype html>
+/** Text is escaped; sections are markup already. */
+export function renderPage({ title, kicker, heading, subject, sections, styles = '' }: Page): string {
+  const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -22,12 +30,21 @@ export const page = (title: string, content: Markup, more = ''): string =>
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <link rel="icon" href="data:,">
-<style>${new Markup(`${style}${more}`)}</style>
+<style>${new Markup(`${style}${styles}`)}</style>
 </head>
 <body>
 <main>
-${content}
-</main>
+<header>
+<p class="kicker">${kicker}</p>
+<h1>${heading}</h1>
+<p class="subject">${subject}</p>
+</header>
+${sections.map(
+  (section) => html`${section}
+`,
+)}</main>
 </body>
 </html>
-`.text;
+`;
+  return page.text;
+}

@@ -66,6 +66,7 @@ const clean = z.object({ accuracy: fraction, correct: count, n: count });
 const robust = z.object({
   correct: count.describe('images that every attack left correctly classified'),
   n: count.describe('images attacked; clean.n may be larger'),
+  planned: count.optional().describe('images that were to be attacked, where the budget was spent before'),
 });
 
 const interval = z.object({ lower: fraction, upper: fraction });
@@ -83,6 +84,12 @@ const attack = z.object({
   robustAccuracy: fraction.describe('of this attack alone, over robust.n'),
   broken: count.describe('images misclassified under this attack, those misclassified clean included'),
   attacked: count.optional().describe('images the attack was run on'),
+  survivors: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: it was run on what the attacks before it left, and counts those broken by them as broken',
+    ),
   seconds,
   forwards: count,
   backwards: count,
@@ -111,6 +118,12 @@ const check = z.object({
   figures: record.describe('the numbers the verdict rests on'),
   section: z.string().describe('where it is explained: docs/checks.md#id'),
   message: z.string(),
+});
+
+const judgement = z.object({
+  belief: z.enum(['believable', 'doubtful', 'not believable']),
+  reasons: z.array(z.string()).describe('what speaks against the number, the weightiest first'),
+  next: z.array(z.string()).describe('what to run or to change next, in the same order'),
 });
 
 const sweepPoint = z.object({
@@ -180,6 +193,7 @@ const shape = z.object({
   confidence,
   verifier,
   checks: z.array(check),
+  verdict: judgement.optional().describe('whether the robust accuracy can be believed'),
   sweep: z.array(sweepPoint).describe('the ε curve; one curve per attack name'),
   training: training.nullable().describe('null for a model that was not trained here'),
   perClass: z.array(perClass),

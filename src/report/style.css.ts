@@ -73,6 +73,10 @@ td { overflow-wrap: normal; white-space: nowrap; }
 .stack tbody th { font-weight: 600; } .stack tbody th .note, .stack tfoot th .note { font-weight: 400; }
 tfoot th, tfoot td { border-top: 1px solid var(--ink); border-bottom: 0; font-weight: 600; }
 .numbers { font-size: 0.86rem; } .numbers th, .numbers td { padding-top: 0.28rem; padding-bottom: 0.28rem; }
+.scroll { overflow-x: auto; }
+.grid th:first-child { white-space: nowrap; } .grid thead th.name, .grid th.name { white-space: normal; min-width: 5rem; overflow-wrap: anywhere; }
+.grid td.shade { background: linear-gradient(var(--wash), var(--wash)) left bottom / var(--share) 100% no-repeat; padding-right: 0.3rem; }
+.grid td.own { font-weight: 600; }
 .bar { display: block; width: 8rem; height: 4px; margin: 0.3rem 0 0.15rem auto; background: var(--wash); }
 .bar > span { display: block; height: 100%; background: var(--series-1); }
 
@@ -148,5 +152,6 @@ details { margin-top: 1.5rem; } summary { cursor: pointer; font: 600 0.9rem var(
   .bar, .bar > span, .track, .track span, .triple img, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   details::details-content { content-visibility: visible; display: block; height: auto; }
   a { color: inherit; }
+  .scroll { overflow: visible; }
 }
 `;

@@ -13,6 +13,8 @@ export interface TerminalOptions {
 }
 
 const WIDE = 68;
+/** Of what to do next, so much at once. */
+const MOST_NEXT = 3;
 
 /**
  * The headline, the attacks with their costs and the worst case, the verifier and the checks that did not pass.
@@ -45,6 +47,7 @@ export function auditTable(result: Result, options: TerminalOptions = {}): strin
       width,
     ),
     ...wrap(printable(headline.trustSentence), width).map(paint[headline.trust]),
+    ...headline.next.slice(0, MOST_NEXT).flatMap((step) => wrap(`next: ${printable(step)}`, width)),
     ...wrap(
       `verifier: ${headline.verifier}, ${integer(verifier.checked)} checked, ${integer(verifier.rejected)} rejected; ` +
         `checks: ${counts.pass} pass, ${counts.warn} warn, ${counts.fail} fail`,

@@ -1,7 +1,11 @@
-/** Writes `docs/schema/result-1.json`: `node --import tsx src/report/write-schema.ts`. */
+/** Writes the schemas in `docs/schema`: `node --import tsx src/report/write-schema.ts`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { resultJsonSchema } from './schema.ts';
+import { sweepJsonSchema } from './sweep/schema.ts';
+import { transferJsonSchema } from './transfer/schema.ts';
 
-const file = new URL('../../docs/schema/result-1.json', import.meta.url);
-mkdirSync(new URL('.', file), { recursive: true });
-writeFileSync(file, resultJsonSchema());
+const folder = new URL('../../docs/schema/', import.meta.url);
+mkdirSync(folder, { recursive: true });
+writeFileSync(new URL('result-1.json', folder), resultJsonSchema());
+writeFileSync(new URL('sweep-1.json', folder), sweepJsonSchema());
+writeFileSync(new URL('transfer-1.json', folder), transferJsonSchema());

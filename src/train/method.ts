@@ -1,4 +1,4 @@
-import type { Ascended, AscentStep, Images, LossGradient, Threat } from '../eval/index.ts';
+import type { Ascended, Images, LossGradient, Threat } from '../eval/index.ts';
 import type { LossName } from '../losses/index.ts';
 import type { Key } from '../random/index.ts';
 import type { Objective } from './objectives/index.ts';
@@ -15,6 +15,13 @@ export interface LossRequest {
   readonly target?: Int32Array;
 }
 
+/** A step of an attack in training: all images have the same radius and step. */
+export interface TrainingStep extends LossRequest {
+  readonly threat: TrainingThreat;
+  /** In pixel space. */
+  readonly stepSize: number;
+}
+
 /** What a method sees of the model under training. Each call is one pass through the network, and is counted. */
 export interface Learner {
   readonly classes: number;
@@ -29,13 +36,7 @@ export interface Learner {
    * @default times 1
    * @returns x after the last step, and the logits before it
    */
-  ascend(
-    x: Images,
-    y: Int32Array,
-    clean: Images,
-    step: AscentStep & LossRequest,
-    times?: number,
-  ): Promise<Ascended>;
+  ascend(x: Images, y: Int32Array, clean: Images, step: TrainingStep, times?: number): Promise<Ascended>;
   /** ∇ₓℓ and Hv per sample, exactly: a forward and two backward passes. */
   hessianVector(
     x: Images,

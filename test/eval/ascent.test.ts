@@ -2,7 +2,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { architectures } from '../../models/index.ts';
 import { classifierProgram } from '../../src/engine/index.ts';
 import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
-import { ascend, ascentGraph, engineClassifier, type Norm, randomStart } from '../../src/eval/index.ts';
+import {
+  ascend,
+  ascentGraph,
+  ascentStep,
+  engineClassifier,
+  type Norm,
+  randomStart,
+} from '../../src/eval/index.ts';
 import { scalar } from '../../src/graph/index.ts';
 import { key, normal, uniform } from '../../src/random/index.ts';
 
@@ -84,4 +91,24 @@ describe.each<{ norm: Norm; epsilon: number; stepSize: number }>([
     ascend(expected, gradient!.data as Float32Array, images, step.threat, stepSize);
     expect(largest(whole.next, expected)).toBeLessThanOrEqual(ROUNDINGS);
   });
+});
+
+it('under L1 steps here, not in a graph, at the same cost', async () => {
+  const net = architectures['mnist-cnn']!.build(key(0));
+  const classifier = engineClassifier(engine, net, { classes: 10 });
+  const clean = { data: uniform(key(4), 3 * 784), shape: [3, 1, 28, 28] };
+  const y = Int32Array.of(0, 1, 2);
+  const step = { threat: { norm: 'l1' as const, epsilon: 8 }, stepSize: 3 };
+  const start = { ...clean, data: randomStart(clean, step.threat, key(5)) };
+  const before = engine.counts();
+  const { logits, next } = await ascentStep(classifier, 'ce', start, y, clean, step);
+  const after = engine.counts();
+  expect(after.forwardImages - before.forwardImages).toBe(3);
+  expect(after.backwardImages - before.backwardImages).toBe(3);
+  const there = await classifier.gradient('ce', start, y);
+  expect(logits).toEqual(there.logits);
+  const expected = start.data.slice();
+  ascend(expected, there.gradient, clean, step.threat, step.stepSize);
+  expect(next).toEqual(expected);
+  expect(() => ascentGraph('l1')).toThrow('not a graph');
 });

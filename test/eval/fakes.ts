@@ -1,4 +1,4 @@
-import type { Classifier, Evidence, Images, ModelCard, Oracle } from '../../src/eval/index.ts';
+import type { AttackLoss, Classifier, Evidence, Images, ModelCard, Oracle } from '../../src/eval/index.ts';
 import { key, uniform } from '../../src/random/index.ts';
 
 /** Classifiers made by hand, in float64 and without an engine. */
@@ -24,10 +24,11 @@ export interface Behaviour {
   readonly classes: number;
   logits(image: Float32Array): ArrayLike<number>;
   gradient?(
-    loss: 'ce' | 'margin',
+    loss: AttackLoss,
     image: Float32Array,
     label: number,
     logits: ArrayLike<number>,
+    target: number | undefined,
   ): ArrayLike<number>;
 }
 
@@ -40,10 +41,40 @@ const argmax = (z: ArrayLike<number>): number => {
 const others = (z: ArrayLike<number>, label: number): number =>
   argmax(Array.from(z, (v, k) => (k === label ? -Infinity : v)));
 
-function lossOf(loss: 'ce' | 'margin', z: ArrayLike<number>, label: number): number {
-  if (loss === 'margin') return z[others(z, label)]! - z[label]!;
-  const top = Math.max(...Array.from(z));
-  return top + Math.log(Array.from(z).reduce((sum, v) => sum + Math.exp(v - top), 0)) - z[label]!;
+/** A loss and its slope by each logit, from its definition. */
+export function lossOf(
+  loss: AttackLoss,
+  z: ArrayLike<number>,
+  label: number,
+  target: number | undefined,
+): { value: number; slopes: number[] } {
+  const unit = (k: number) => Array.from(z, (_, i) => (i === k ? 1 : 0));
+  const minus = (a: number[], b: number[]) => a.map((v, i) => v - b[i]!);
+  const aim = loss.endsWith('-targeted') ? target! : others(z, label);
+  const order = Array.from(z, (_, i) => i).sort((a, b) => z[b]! - z[a]!);
+  const margin = { value: z[aim]! - z[label]!, slopes: minus(unit(aim), unit(label)) };
+  switch (loss) {
+    case 'margin':
+    case 'margin-targeted':
+      return margin;
+    case 'logit':
+      return { value: z[label]!, slopes: unit(label) };
+    case 'dlr':
+    case 'dlr-targeted': {
+      // m/s: its slope is (m′ − (m/s)·s′)/s.
+      const low = loss === 'dlr' ? [order[2]!] : [order[2]!, order[3]!];
+      const s = z[order[0]!]! - low.reduce((sum, k) => sum + z[k]! / low.length, 0) + 1e-12;
+      const value = margin.value / s;
+      const fall = unit(order[0]!).map((v, i) => v - (low.includes(i) ? 1 / low.length : 0));
+      return { value, slopes: margin.slopes.map((v, i) => (v - value * fall[i]!) / s) };
+    }
+    case 'ce': {
+      const top = Math.max(...Array.from(z));
+      const total = Array.from(z).reduce((sum, v) => sum + Math.exp(v - top), 0);
+      const softmax = Array.from(z, (v) => Math.exp(v - top) / total);
+      return { value: top + Math.log(total) - z[label]!, slopes: minus(softmax, unit(label)) };
+    }
+  }
 }
 
 /** A classifier that behaves as told and writes down all that it is shown. */
@@ -66,8 +97,7 @@ export function fake({ classes, logits, gradient }: Behaviour): Counted {
       );
       return Float32Array.from(all.flatMap((z) => Array.from(z)));
     },
-    async gradient(loss, x, y) {
-      if (loss !== 'ce' && loss !== 'margin') throw new Error(`the fake has no ${loss}`);
+    async gradient(loss, x, y, target) {
       const images = each(x);
       const all = images.map((image) => logits(image));
       this.forwards += images.length;
@@ -81,31 +111,28 @@ export function fake({ classes, logits, gradient }: Behaviour): Counted {
         })),
       );
       const slopes = images.flatMap((image, n) =>
-        gradient ? Array.from(gradient(loss, image, y[n]!, all[n]!)) : Array.from(image, () => 0),
+        gradient
+          ? Array.from(gradient(loss, image, y[n]!, all[n]!, target?.[n]))
+          : Array.from(image, () => 0),
       );
       return {
         logits: Float32Array.from(all.flatMap((z) => Array.from(z))),
-        loss: Float32Array.from(all, (z, n) => lossOf(loss, z, y[n]!)),
+        loss: Float32Array.from(all, (z, n) => lossOf(loss, z, y[n]!, target?.[n]).value),
         gradient: Float32Array.from(slopes),
       };
     },
   };
 }
 
-/** z = Wx + b with the true gradients of both losses. @param weights one row per class */
+/** z = Wx + b with the true gradients of all losses. @param weights one row per class */
 export function linear(weights: readonly ArrayLike<number>[], bias: readonly number[]): Counted {
   const classes = weights.length;
   return fake({
     classes,
     logits: (image) => weights.map((w, k) => image.reduce((sum, v, i) => sum + v * w[i]!, bias[k]!)),
-    gradient(loss, image, label, z) {
-      const top = Math.max(...Array.from(z));
-      const total = Array.from(z).reduce((sum, v) => sum + Math.exp(v - top), 0);
-      const second = others(z, label);
-      // dℓ/dz_k: softmax(z)_k for the cross-entropy, 1 at the best other class for the margin; −1 at the label.
-      const slope = (k: number) =>
-        (loss === 'ce' ? Math.exp(z[k]! - top) / total : k === second ? 1 : 0) - (k === label ? 1 : 0);
-      return Array.from(image, (_, i) => weights.reduce((sum, w, k) => sum + slope(k) * w[i]!, 0));
+    gradient(loss, image, label, z, target) {
+      const { slopes } = lossOf(loss, z, label, target);
+      return Array.from(image, (_, i) => weights.reduce((sum, w, k) => sum + slopes[k]! * w[i]!, 0));
     },
   });
 }

@@ -70,10 +70,9 @@ describe('attacks', () => {
     expect(norms).toBe(spec.norms.join(', '));
     expect(about!.length).toBeGreaterThan(20);
     expect(cost).toMatch(/forward/);
-    const { steps, stepSize, restarts } = spec.defaults({ norm: 'linf', epsilon: 0.5 });
-    expect(parameters).toContain(`restarts ${restarts}`);
-    if (steps > 0) expect(parameters).toContain(`steps ${steps}`);
-    if (stepSize > 0)
+    const { stepSize, ...counts } = spec.defaults({ norm: 'linf', epsilon: 0.5 });
+    for (const [count, value] of Object.entries(counts)) expect(parameters).toContain(`${count} ${value}`);
+    if (stepSize !== undefined)
       expect(parameters).toContain(`step size ${stepSize === 0.5 ? 'ε,' : `ε/${0.5 / stepSize}`}`);
     for (const [id] of spec.source.matchAll(/arXiv:[\d.]+\d/g)) expect(source).toContain(id);
     expect(source!.split(/[ ,]/)[0]).toBe(spec.source.split(/[ ,]/)[0]);

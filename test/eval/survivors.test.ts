@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Survivors } from '../../src/eval/attacks/attack.ts';
+import { Survivors, type SurvivorsOptions } from '../../src/eval/attacks/attack.ts';
+import type { Images } from '../../src/eval/index.ts';
+
+const survivors = (x: Images, y: Int32Array, more: Partial<SurvivorsOptions> = {}) =>
+  new Survivors({ x, y, threat: { norm: 'linf', epsilon: 1 }, classes: 2, ...more });
 
 describe('Survivors', () => {
   it('keeps those still classified correctly together, with all that belongs to them', () => {
@@ -11,7 +15,7 @@ describe('Survivors', () => {
         (n, rounds) => {
           const data = Float32Array.from({ length: 2 * n }, (_, i) => i);
           const y = Int32Array.from({ length: n }, (_, i) => i % 2);
-          const left = new Survivors({ data, shape: [n, 2] }, y, 2);
+          const left = survivors({ data, shape: [n, 2] }, y);
           const alive = new Set(y.keys());
           const last = Array.from({ length: n }, (_, i) => [2 * i, 2 * i + 1]);
           for (const [r, falls] of rounds.entries()) {
@@ -48,7 +52,7 @@ describe('Survivors', () => {
   it('leaves the arrays of its maker alone', () => {
     const data = Float32Array.of(1, 2, 3, 4);
     const y = Int32Array.of(0, 0);
-    const left = new Survivors({ data, shape: [2, 2] }, y, 2);
+    const left = survivors({ data, shape: [2, 2] }, y);
     left.sift(Float32Array.of(9, 9, 8, 8), Float32Array.of(0, 1, 1, 0));
     expect([Array.from(data), Array.from(y)]).toEqual([
       [1, 2, 3, 4],
@@ -56,5 +60,55 @@ describe('Survivors', () => {
     ]);
     expect(Array.from(left.adversarial)).toEqual([9, 9, 8, 8]);
     expect(left.broken).toEqual([true, false]);
+  });
+
+  it('keeps the radius, the target and further values of each sample beside it', () => {
+    const data = Float32Array.from({ length: 8 }, (_, i) => i);
+    const left = survivors({ data, shape: [4, 2] }, Int32Array.of(0, 0, 1, 1), {
+      threat: { norm: 'l2', epsilon: Float32Array.of(1, 2, 3, 4) },
+      target: Int32Array.of(1, 1, 0, 0),
+    });
+    const [kept, loss] = left.sift(
+      data,
+      Float32Array.of(0, 1, 1, 0, 1, 0, 0, 1),
+      Float32Array.of(9, 8, 7, 6),
+    );
+    expect(left.broken, 'as wanted: the first and the third').toEqual([true, false, true, false]);
+    expect(left.threat).toEqual({ norm: 'l2', epsilon: Float32Array.of(2, 4) });
+    expect(Array.from(left.target!)).toEqual([1, 0]);
+    expect(Array.from(kept!)).toEqual([2, 3, 6, 7]);
+    expect(Array.from(loss!)).toEqual([8, 6]);
+  });
+
+  it('does not take another class for the one that is wanted', () => {
+    const left = survivors({ data: new Float32Array(2), shape: [1, 2] }, Int32Array.of(0), {
+      target: Int32Array.of(2),
+      classes: 3,
+    });
+    left.sift(new Float32Array(2), Float32Array.of(0, 1, 0));
+    expect(left.broken).toEqual([false]);
+    left.sift(new Float32Array(2), Float32Array.of(0, 1, 2));
+    expect(left.broken).toEqual([true]);
+  });
+
+  it('notes the last misclassified image of each sample, and keeps all until it is told to let them go', () => {
+    const left = survivors({ data: new Float32Array(6), shape: [3, 2] }, Int32Array.of(0, 0, 0));
+    const right = [1, 0];
+    const wrong = [0, 1];
+    const note = (image: number, ...logits: number[][]) =>
+      left.note(new Float32Array(6).fill(image), Float32Array.from(logits.flat()));
+    note(1, wrong, right, wrong);
+    note(2, right, right, wrong);
+    expect(left.count).toBe(3);
+    expect(left.broken).toEqual([true, false, true]);
+    // The first fell once, the second never: its last try.
+    expect(Array.from(left.adversarial)).toEqual([1, 1, 2, 2, 2, 2]);
+    left.release();
+    expect(left.indices).toEqual([1]);
+    left.release();
+    note(3, wrong);
+    left.release();
+    expect([left.count, left.broken]).toEqual([0, [true, true, true]]);
+    expect(Array.from(left.adversarial)).toEqual([1, 1, 3, 3, 2, 2]);
   });
 });

@@ -65,11 +65,21 @@ describe('the verifier', () => {
     expect(await at(7)).toMatchObject({ confirmed: [false], reasons: { 'outside the ball': 1 } });
   });
 
-  it('takes whatever is projected onto the ball, in both norms and of any size', async () => {
+  it('under L1 allows n·2⁻²⁴ + ε·10⁻⁶, and adds up what all pixels differ by', async () => {
+    const threat: Threat = { norm: 'l1', epsilon: 0.5 };
+    const at = (steps: number) =>
+      verify(always(1), claim([0.5, 0.5, 0.5, 0.5], [above(0.75, steps), 0.25, 0.5, 0.5]), threat);
+    expect((await at(0)).tolerance).toBeCloseTo(4 * 2 ** -24 + 0.5e-6, 15);
+    expect((await at(0)).maxDistance).toBe(0.5);
+    expect((await at(12)).confirmed).toEqual([true]); // 12·2⁻²⁴ = 7.15e-7 of the 7.38e-7 allowed
+    expect(await at(13)).toMatchObject({ confirmed: [false], reasons: { 'outside the ball': 1 } });
+  });
+
+  it('takes whatever is projected onto the ball, in all norms and of any size', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer(),
-        fc.constantFrom<Threat['norm']>('linf', 'l2'),
+        fc.constantFrom<Threat['norm']>('linf', 'l2', 'l1'),
         fc.double({ min: 1e-4, max: 1, noNaN: true }),
         fc.constantFrom(1, 12, 3072),
         async (seed, norm, epsilon, size) => {
@@ -95,7 +105,7 @@ describe('the verifier', () => {
     ['minus infinity in one pixel of two', [0.5, 0.5], [0.5, -Infinity], 'not finite'],
     ['far away', [0.2], [0.9], 'outside the ball'],
   ] as const)('rejects %s', async (_, x, adversarial, reason) => {
-    for (const norm of ['linf', 'l2'] as const) {
+    for (const norm of ['linf', 'l2', 'l1'] as const) {
       const result = await verify(always(1), claim(x, adversarial), { norm, epsilon: 0.1 });
       expect(result).toMatchObject({ confirmed: [false], rejected: 1, reasons: { [reason]: 1 } });
     }

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TouchstoneError } from '../../src/errors.ts';
-import { integers, type Key, key, normal, permutation, signs, uniform } from '../../src/random/index.ts';
+import {
+  integers,
+  type Key,
+  key,
+  laplace,
+  normal,
+  permutation,
+  signs,
+  uniform,
+} from '../../src/random/index.ts';
 import { log } from '../../src/random/log.ts';
 import { threefry, type Words } from '../../src/random/threefry.ts';
 
@@ -206,6 +215,14 @@ describe('distributions', () => {
     expect(Math.abs(correlation(firsts.subarray(1), firsts.subarray(0, -1)))).toBeLessThan(4);
   });
 
+  test('laplace: moments and Kolmogorov–Smirnov', () => {
+    const values = laplace(root.fold('laplace'), n);
+    expect(Math.abs(mean(values))).toBeLessThan(4 * Math.sqrt(2 / n));
+    expect(Math.abs(mean(values.map(Math.abs)) - 1)).toBeLessThan(4 / Math.sqrt(n));
+    expect(kolmogorov(values, (x) => (x < 0 ? Math.exp(x) / 2 : 1 - Math.exp(-x) / 2))).toBeLessThan(1.95);
+    expect(Math.abs(correlation(values.subarray(1), values.subarray(0, -1)))).toBeLessThan(4);
+  });
+
   test('a longer list begins as the shorter one', () => {
     expect(uniform(root, 10)).toEqual(uniform(root, 100).subarray(0, 10));
     expect(normal(root, 9)).toEqual(normal(root, 10).subarray(0, 9));
@@ -219,13 +236,16 @@ describe('distributions', () => {
     expect([...normal(k, 4)]).toEqual([
       0.0065032546408474445, 0.195961132645607, -0.2904546558856964, -0.7415245175361633,
     ]);
+    expect([...laplace(k, 4)]).toEqual([
+      3.4157745838165283, 0.010161131620407104, -1.1671857833862305, -0.2299249768257141,
+    ]);
     expect([...integers(k, 8, 10)]).toEqual([0, 7, 9, 0, 2, 9, 3, 1]);
     expect([...signs(k, 8)]).toEqual([1, 1, -1, -1, 1, 1, -1, -1]);
     expect([...permutation(k, 8)]).toEqual([1, 6, 2, 5, 7, 4, 3, 0]);
   });
 
   test.each([-1, 1.5, Number.NaN, 2 ** 40])('refuses a length of %s', (length) => {
-    for (const draw of [uniform, normal, signs, permutation])
+    for (const draw of [uniform, normal, laplace, signs, permutation])
       expect(() => draw(root, length)).toThrow(/E_RANGE/);
     expect(() => integers(root, 1, length)).toThrow(/E_RANGE/);
   });

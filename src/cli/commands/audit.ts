@@ -1,13 +1,14 @@
 import { defineCommand } from 'citty';
 import { TouchstoneError } from '../../errors.ts';
 import { type Norm, parsePreprocessing } from '../../eval/index.ts';
+import { writeFileAtomic } from '../../io/index.ts';
 import { commandLine, commonArgs, contextOf } from '../common.ts';
-import { parseCount, parseList, parseRadius, parseShare } from '../numbers.ts';
+import { parseCount, parseDuration, parseList, parseRadius, parseShare } from '../numbers.ts';
 
-const NORMS: readonly Norm[] = ['linf', 'l2'];
+const NORMS: readonly Norm[] = ['linf', 'l2', 'l1'];
 
-/** The largest radius that makes sense: all of pixel space for L∞, its diagonal for L2 on any image here. */
-const LARGEST: Record<Norm, number> = { linf: 1, l2: 1000 };
+/** The largest radius that makes sense: all of pixel space for L∞, its diagonal for L2 and all its pixels for L1 on any image here. */
+const LARGEST: Record<Norm, number> = { linf: 1, l2: 1000, l1: 1e6 };
 
 export const command = defineCommand({
   meta: { name: 'audit', description: 'attack a classifier within ε and report what is left' },
@@ -26,7 +27,12 @@ export const command = defineCommand({
       valueHint: 'E',
     },
     norm: { type: 'string', description: NORMS.join(' | '), default: 'linf' },
-    attacks: { type: 'string', description: 'comma-separated (default: all of the norm)', valueHint: 'a,b' },
+    attacks: {
+      type: 'string',
+      description:
+        'comma-separated; or autoattack, autoattack-plus, autoattack-rand, auto (default: the cheap ones)',
+      valueHint: 'a,b',
+    },
     steps: { type: 'string', description: 'steps of iterative attacks (default 40)', valueHint: 'N' },
     'step-size': { type: 'string', description: 'their step size (default ε/10)', valueHint: 'A' },
     restarts: { type: 'string', description: 'their random restarts (default 1)', valueHint: 'N' },
@@ -46,6 +52,10 @@ export const command = defineCommand({
       description: 'folder for result.json, report.html, adversarial.npz',
       valueHint: 'DIR',
     },
+    eot: { type: 'string', description: 'average each gradient over N passes', valueHint: 'N' },
+    budget: { type: 'string', description: 'stop after so long: 90s, 10m, 1h', valueHint: 'TIME' },
+    summary: { type: 'string', description: 'write a summary in Markdown to FILE', valueHint: 'FILE' },
+    robustbench: { type: 'string', description: 'write an entry for RobustBench to FILE', valueHint: 'FILE' },
     'min-robust': { type: 'string', description: 'exit 1 below this robust accuracy', valueHint: 'SHARE' },
     ...commonArgs,
   },
@@ -55,7 +65,7 @@ export const command = defineCommand({
     if (!norm) throw new TouchstoneError('E_OPTION', `--norm ${args.norm}`, NORMS.join(', '));
     const threat = { norm, epsilon: parseRadius(args.eps, 'eps', LARGEST[norm]) };
     const bar = args['min-robust'] === undefined ? 0 : parseShare(args['min-robust'], 'min-robust');
-    const count = (name: 'steps' | 'restarts' | 'limit') =>
+    const count = (name: 'steps' | 'restarts' | 'limit' | 'eot') =>
       args[name] === undefined ? undefined : parseCount(args[name], name);
     const stepSize =
       args['step-size'] === undefined
@@ -63,7 +73,8 @@ export const command = defineCommand({
         : parseRadius(args['step-size'], 'step-size', LARGEST[norm]);
     const given = { steps: count('steps'), restarts: count('restarts'), stepSize };
     const parameters = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
-    const limit = count('limit');
+    const [limit, eot] = [count('limit'), count('eot')];
+    const budget = args.budget === undefined ? undefined : parseDuration(args.budget, 'budget');
 
     const { auditRun } = await import('../../runs/audit-run.ts');
     const result = await auditRun({
@@ -73,6 +84,8 @@ export const command = defineCommand({
       ...(args.attacks === undefined ? {} : { attacks: parseList(args.attacks) }),
       parameters,
       ...(limit === undefined ? {} : { limit }),
+      ...(eot === undefined ? {} : { eot }),
+      ...(budget === undefined ? {} : { budget }),
       ...(args.output === undefined ? {} : { output: args.output }),
       ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
       ...(args.out === undefined ? {} : { out: args.out }),
@@ -80,11 +93,15 @@ export const command = defineCommand({
       engine: await context.engine(),
       commandLine: commandLine(),
       onProgress: (stage, fraction) => context.progress.update(stage, fraction),
+      onNotice: (line) => context.progress.line(line),
       signal: context.signal,
     });
     context.progress.end();
     await context.json(result);
-    const { auditTable } = await import('../../report/index.ts');
+    const { auditMarkdown, auditTable, robustBenchEntry } = await import('../../report/index.ts');
+    if (args.summary !== undefined) await writeFileAtomic(args.summary, auditMarkdown(result));
+    if (args.robustbench !== undefined)
+      await writeFileAtomic(args.robustbench, `${JSON.stringify(robustBenchEntry(result), null, 2)}\n`);
     context.print(
       auditTable(result, { colour: process.stdout.isTTY === true, width: process.stdout.columns ?? 100 }),
     );

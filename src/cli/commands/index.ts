@@ -23,6 +23,8 @@ export const commands = {
     () => import('./export.ts'),
   ),
   audit: entry('attack an ONNX classifier and report how robust it is', () => import('./audit.ts')),
+  sweep: entry('attack over radii, steps, step sizes and restarts', () => import('./sweep.ts')),
+  transfer: entry('try examples made on other models, beside white-box ones', () => import('./transfer.ts')),
   check: entry(
     'say what kind of model a file holds and whether attacks on it can be believed',
     () => import('./check.ts'),

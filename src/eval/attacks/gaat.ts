@@ -1,5 +1,15 @@
 import type { Images } from '../images.ts';
-import { forEachImage, project, randomStart, type Threat } from '../threat.ts';
+import {
+  at,
+  type Ball,
+  forEachImage,
+  inProportion,
+  type PerImage,
+  project,
+  randomStart,
+  type Threat,
+  threatOf,
+} from '../threat.ts';
 import { type AttackSpec, Survivors } from './attack.ts';
 
 export interface GaussNewtonStep {
@@ -29,12 +39,12 @@ export function approximateSteps(
     steps,
     stepSize,
     secondOrder = true,
-  }: { threat: Threat; steps: number; stepSize: number; secondOrder?: boolean },
+  }: { threat: Ball; steps: number; stepSize: PerImage; secondOrder?: boolean },
 ): GaussNewtonStep {
   const adversarial = start.slice();
-  const reach = steps * stepSize;
   let flipped = 0;
-  forEachImage(x, (_, from, to) => {
+  forEachImage(x, (n, from, to) => {
+    const reach = steps * at(stepSize, n);
     let along = 1;
     if (secondOrder) {
       let product = 0;
@@ -49,6 +59,8 @@ export function approximateSteps(
   return { adversarial, flipped: flipped / x.shape[0]! };
 }
 
+const defaults = ({ epsilon }: Threat) => ({ steps: 40, stepSize: epsilon / 10, restarts: 1 });
+
 /** The GAAT attack: one gradient at x, then T cheap steps on its quadratic model from a random start. */
 export const gaat: AttackSpec = {
   name: 'gaat',
@@ -56,15 +68,20 @@ export const gaat: AttackSpec = {
   source: 'Gong, arXiv:2309.09464, Alg. 2, l. 3–10',
   norms: ['linf'],
   tunable: true,
-  defaults: ({ epsilon }) => ({ steps: 40, stepSize: epsilon / 10, restarts: 1 }),
+  defaults,
   async run({ classifier, x, y, threat, parameters, key, onProgress }) {
-    const { steps, stepSize, restarts } = { ...gaat.defaults(threat), ...parameters };
-    const left = new Survivors(x, y, classifier.classes);
+    const { epsilon: largest } = threatOf(threat);
+    const { steps, stepSize, restarts } = { ...defaults(threatOf(threat)), ...parameters };
+    const left = new Survivors({ x, y, threat, classes: classifier.classes });
     const { gradient } = await classifier.gradient('ce', x, y);
     let J = gradient;
     for (let r = 0; r < restarts && left.count > 0; r++) {
-      const start = randomStart(left.clean, threat, key.fold('start', r));
-      const { adversarial } = approximateSteps(left.clean, start, J, { threat, steps, stepSize });
+      const start = randomStart(left.clean, left.threat, key.fold('start', r));
+      const { adversarial } = approximateSteps(left.clean, start, J, {
+        threat: left.threat,
+        steps,
+        stepSize: inProportion(stepSize, left.threat, largest),
+      });
       const logits = await classifier.logits({ data: adversarial, shape: left.clean.shape });
       J = left.sift(adversarial, logits, J)[1]!;
       onProgress?.((r + 1) / restarts);

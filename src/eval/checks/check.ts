@@ -1,9 +1,10 @@
 import type { Key } from '../../random/index.ts';
-import type { AttackName } from '../attacks/index.ts';
+import type { AttackName, AttackParameters } from '../attacks/index.ts';
 import type { Classifier } from '../classifier.ts';
 import type { Images } from '../images.ts';
 import type { Reference } from '../reference.ts';
 import type { ModelCard } from '../subject/index.ts';
+import type { Threat } from '../threat.ts';
 import type { Oracle } from '../verifier.ts';
 
 export type Verdict = 'pass' | 'warn' | 'fail';
@@ -17,8 +18,16 @@ export interface Evidence {
   readonly x: Images;
   readonly y: Int32Array;
   readonly key: Key;
+  /** Where these stand among the images of `broken`. */
+  readonly indices?: readonly number[];
+  /** What the images were attacked within; absent where nothing was. Checks that attack need it. */
+  readonly threat?: Threat;
+  /** What PGD is told in place of its defaults. */
+  readonly parameters?: AttackParameters;
   /** Per attack that ran: which samples it broke (confirmed by the verifier). */
   readonly broken: ReadonlyMap<AttackName, readonly boolean[]>;
+  /** The same of examples that were made on other models. */
+  readonly transferred?: readonly boolean[];
   /** The ε curve, by rising ε. */
   readonly sweep: readonly { readonly epsilon: number; readonly robustAccuracy: number }[];
   /** Images the model may be given at once. */

@@ -1,9 +1,9 @@
 import { TouchstoneError } from '../../errors.ts';
-import { signs } from '../../random/index.ts';
+import { type Key, signs } from '../../random/index.ts';
 import { gather, gatherLabels, type Images, imageSize } from '../images.ts';
 import type { Reference } from '../reference.ts';
-import { forEachImage } from '../threat.ts';
 import type { CheckSpec, Evidence } from './check.ts';
+import { isUndifferentiable, mainParameters } from './fresh.ts';
 
 const DIRECTIONS = 4;
 /** In float32, on the engine: small enough to stay between most kinks, large enough for rounded losses. */
@@ -25,56 +25,115 @@ interface Way {
   readonly marginsAt: MarginsAt;
 }
 
-/** The gradient agrees with central differences of the loss along random directions. */
+/**
+ * The gradient agrees with central differences of the loss along random directions: at a distance where every honest function is
+ * linear, and at that of an attack's step, where it must still say something.
+ */
 export const finiteDifferences: CheckSpec = {
   id: 'finite-differences',
   title: 'The gradient agrees with finite differences',
   async run(evidence) {
     if (evidence.y.length === 0) return undefined;
-    const { precision, step, x, y, marginsAt } = byReference(evidence) ?? byEngine(evidence);
-    // The margin is linear between kinks and large, so that its differences survive float32.
-    const { gradient } = await evidence.classifier.gradient('margin', x, y);
-    let [dot, left, right] = [0, 0, 0];
-    for (let d = 0; d < DIRECTIONS; d++) {
-      const direction = signs(evidence.key.fold('direction', d), x.data.length);
-      const [above, below] = [await marginsAt(direction, step), await marginsAt(direction, -step)];
-      forEachImage(x, (n, from, to) => {
-        let slope = 0;
-        for (let i = from; i < to; i++) slope += gradient[i]! * direction[i]!;
-        const difference = (above[n]! - below[n]!) / (2 * step);
-        dot += slope * difference;
-        left += slope * slope;
-        right += difference * difference;
-      });
-    }
-    const cosine = left === 0 && right === 0 ? 1 : dot / Math.max(Math.sqrt(left * right), Number.MIN_VALUE);
+    const gradient = await gradientOf(evidence);
+    if (!gradient) return undefined;
+    const way = byReference(evidence) ?? byEngine(evidence, ENGINE_STEP);
+    const { precision, step } = way;
+    const cosine = await agreement(way, gradient, evidence.key);
+    const stride = strideOf(evidence);
+    const far = stride && (await agreement(byEngine(evidence, stride), gradient, evidence.key.fold('far')));
+    const lost = far !== undefined && !(far > SAYS_SOMETHING);
     const agree = cosine > 0.99;
     const through = evidence.card.zeroGradients.filter((z) => z.includes('straight-through'));
     return {
-      // Of a quantiser that gradients are passed straight through, differences are known to say something else.
-      verdict: agree ? 'pass' : cosine > 0.9 || through.length > 0 ? 'warn' : 'fail',
+      // Of a quantiser that gradients are passed straight through, differences are known to say something else nearby.
+      verdict:
+        lost || (!(cosine > 0.9) && through.length === 0) ? 'fail' : agree && !blurred(far) ? 'pass' : 'warn',
       figures: {
-        samples: y.length,
+        samples: way.y.length,
         directions: DIRECTIONS,
         step,
         precision,
-        cosine: Number.isFinite(cosine) ? Number(cosine.toFixed(6)) : 'not finite',
+        cosine: figure(cosine),
+        ...(far === undefined ? {} : { attackStep: stride!, cosineAtAttackStep: figure(far) }),
       },
-      message: agree
-        ? `Slopes and ${precision} differences agree (cosine ${cosine.toFixed(4)}).`
-        : through.length > 0
-          ? `Slopes and ${precision} differences disagree (cosine ${cosine.toFixed(4)}), as they must: the gradient is passed straight through ${through[0]}.`
-          : `Slopes and ${precision} differences disagree (cosine ${cosine.toFixed(4)}): the gradient is false, or the model is very rough.`,
+      message: messageOf({
+        precision,
+        cosine,
+        far: far !== undefined && blurred(far) ? far : undefined,
+        through,
+      }),
     };
   },
 };
 
-function byEngine({ classifier, x, y }: Evidence): Way {
-  const marginsAt: MarginsAt = async (direction, step) => {
-    const data = x.data.map((v, i) => v + step * direction[i]!);
+/** Of the change that the gradient foretells, less than a third of the variance comes true below this: 0.6². */
+const SAYS_SOMETHING = 0.6;
+const blurred = (far: number | undefined): boolean => far !== undefined && !(far > 0.9);
+
+const figure = (cosine: number): number | string =>
+  Number.isFinite(cosine) ? Number(cosine.toFixed(6)) : 'not finite';
+
+function messageOf(found: {
+  readonly precision: string;
+  readonly cosine: number;
+  /** Where the gradient says little there. */
+  readonly far: number | undefined;
+  readonly through: readonly string[];
+}): string {
+  const { precision, cosine, far, through } = found;
+  const near = `${precision} differences ${cosine > 0.99 ? 'agree' : 'disagree'} (cosine ${cosine.toFixed(4)})`;
+  if (far !== undefined)
+    return `At the distance of an attack’s step slopes and differences disagree (cosine ${far.toFixed(2)}): gradients lead astray${through.length > 0 ? `, passed straight through ${through[0]}` : ''}.`;
+  if (cosine > 0.99) return `Slopes and ${near}.`;
+  return through.length > 0
+    ? `Slopes and ${near}, as they must: the gradient is passed straight through ${through[0]}.`
+    : `Slopes and ${near}: the gradient is false, or the model is very rough.`;
+}
+
+/** Of the margin, which is linear between kinks and large, so that its differences survive float32. */
+const gradientOf = ({ classifier, x, y }: Evidence): Promise<Float32Array | undefined> =>
+  classifier.gradient('margin', x, y).then(
+    ({ gradient }) => gradient,
+    (error: unknown) => {
+      if (isUndifferentiable(error)) return undefined;
+      throw error;
+    },
+  );
+
+/** How far an attack's step moves a pixel, where all move alike. */
+function strideOf(evidence: Evidence): number | undefined {
+  const { threat, x } = evidence;
+  if (!threat) return undefined;
+  const { stepSize } = mainParameters({ ...evidence, threat });
+  const size = imageSize(x);
+  return threat.norm === 'linf' ? stepSize : stepSize / (threat.norm === 'l2' ? Math.sqrt(size) : size);
+}
+
+/** The cosine between slopes and differences, over all images and directions; NaN where one is not a number, or all are zero. */
+async function agreement({ x, y, step, marginsAt }: Way, gradient: Float32Array, key: Key): Promise<number> {
+  let [dot, left, right] = [0, 0, 0];
+  for (let d = 0; d < DIRECTIONS; d++) {
+    const direction = signs(key.fold('direction', d), x.data.length);
+    const [above, below] = [await marginsAt(direction, step), await marginsAt(direction, -step)];
+    for (let n = 0; n < y.length; n++) {
+      const size = imageSize(x);
+      let slope = 0;
+      for (let i = n * size; i < (n + 1) * size; i++) slope += gradient[i]! * direction[i]!;
+      const difference = (above[n]! - below[n]!) / (2 * step);
+      dot += slope * difference;
+      left += slope * slope;
+      right += difference * difference;
+    }
+  }
+  return left === 0 && right === 0 ? 1 : dot / Math.max(Math.sqrt(left * right), Number.MIN_VALUE);
+}
+
+function byEngine({ classifier, x, y }: Evidence, step: number): Way {
+  const marginsAt: MarginsAt = async (direction, distance) => {
+    const data = x.data.map((v, i) => v + distance * direction[i]!);
     return (await classifier.gradient('margin', { data, shape: x.shape }, y)).loss;
   };
-  return { precision: 'float32', step: ENGINE_STEP, x, y, marginsAt };
+  return { precision: 'float32', step, x, y, marginsAt };
 }
 
 /** Undefined without a reference, or where one image alone takes it too long. */

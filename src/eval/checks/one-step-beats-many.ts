@@ -1,20 +1,23 @@
+import { outnumber } from './chance.ts';
 import { type CheckSpec, percent } from './check.ts';
+import { count, without } from './lists.ts';
+import { oneAndMany } from './steps.ts';
 
-/** One step does better than many (Chen and Lee, §2, check 2; Athalye et al., 2018). */
+/** One step does better than many (Chen and Lee, §2.4, property 2; Athalye et al., 2018). */
 export const oneStepBeatsMany: CheckSpec = {
   id: 'one-step-beats-many',
   title: 'Many steps break more than one',
-  async run({ broken }) {
-    const one = broken.get('fgsm');
-    const many = broken.get('pgd');
-    if (!one || !many) return undefined;
-    const count = (list: readonly boolean[]) => list.filter(Boolean).length;
-    const only = one.filter((b, i) => b && !many[i]).length;
+  async run(evidence) {
+    const lists = await oneAndMany(evidence);
+    if (!lists) return undefined;
+    const { one, many } = lists;
+    const only = without(one, many);
     const share = only / Math.max(1, one.length);
     const weaker = count(one) > count(many);
     return {
-      verdict: weaker ? 'fail' : share > 0.01 ? 'warn' : 'pass',
-      figures: { fgsm: count(one), pgd: count(many), onlyFgsm: only },
+      // An image that falls to both says nothing of which is stronger.
+      verdict: outnumber(only, without(many, one)) ? 'fail' : weaker || share > 0.01 ? 'warn' : 'pass',
+      figures: { fgsm: count(one), pgd: count(many), onlyFgsm: only, images: one.length },
       message: weaker
         ? `One step breaks ${count(one)} samples, PGD only ${count(many)}: the loss surface is masked or PGD is set badly.`
         : `PGD breaks ${count(many)} samples, one step ${count(one)}; ${percent(share)} fall to one step only.`,

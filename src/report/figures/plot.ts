@@ -44,6 +44,9 @@ const dashes = ['none', '6 4', '2 3', '9 3 2 3'] as const;
 /** CSS colour of the i-th series. */
 export const seriesColour = (i: number): string => `var(--series-${(i % 4) + 1})`;
 
+/** Its dash: with the same colour, another one. */
+const dashOf = (i: number): string => dashes[(i + Math.floor(i / 4)) % dashes.length] ?? 'none';
+
 /** Line and, where there are few points, dot marks of some series. */
 export function seriesMarks(series: readonly Series[]): Plot.Markish[] {
   return series.flatMap(({ points }, i) => [
@@ -52,7 +55,7 @@ export function seriesMarks(series: readonly Series[]): Plot.Markish[] {
       y: 'y',
       stroke: seriesColour(i),
       strokeWidth: 2,
-      strokeDasharray: dashes[i % dashes.length] ?? 'none',
+      strokeDasharray: dashOf(i),
     }),
     ...(points.length > 40 ? [] : [Plot.dot(points, { x: 'x', y: 'y', r: 3, fill: seriesColour(i) })]),
   ]);
@@ -63,6 +66,6 @@ export function legend(series: readonly Series[]): Markup | null {
   if (series.length < 2) return null;
   return html`<ul class="legend">${series.map(
     ({ name }, i) =>
-      html`<li><svg width="28" height="8" viewBox="0 0 28 8" aria-hidden="true"><line x1="1" x2="27" y1="4" y2="4" stroke="${seriesColour(i)}" stroke-width="2" stroke-dasharray="${dashes[i % dashes.length]}"/></svg>${name}</li>`,
+      html`<li><svg width="28" height="8" viewBox="0 0 28 8" aria-hidden="true"><line x1="1" x2="27" y1="4" y2="4" stroke="${seriesColour(i)}" stroke-width="2" stroke-dasharray="${dashOf(i)}"/></svg>${name}</li>`,
   )}</ul>`;
 }

@@ -11,7 +11,7 @@ function sectionLink(section: string, base: string | undefined): Markup {
     : html`<code>${section}</code>`;
 }
 
-function checkItem(check: CheckResult, base: string | undefined): Markup {
+export function checkItem(check: CheckResult, base: string | undefined): Markup {
   const figures = Object.entries(check.figures);
   return html`<li class="${check.verdict}"><div class="verdict">${badge(check.verdict)}</div><div><h3>${check.title}</h3>
 <p>${check.message}</p>
@@ -21,7 +21,8 @@ function checkItem(check: CheckResult, base: string | undefined): Markup {
 `;
 }
 
-const order = { fail: 0, warn: 1, pass: 2 } as const;
+/** Those that did not pass first. */
+export const order = { fail: 0, warn: 1, pass: 2 } as const;
 
 /** The gradient-masking checks, those that did not pass first, and the verifier. */
 export function checksSection(result: Result, base: string | undefined): Markup {

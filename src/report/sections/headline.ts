@@ -26,5 +26,6 @@ export function headlineSection(result: Result): Markup {
 <dd>${integer(verifier.checked)} adversarial examples checked again, ${integer(verifier.rejected)} rejected<br>checks: ${checks || 'none run'}</dd></div>
 </dl>
 <p class="trust ${headline.trust}">${badge(headline.trust)} ${headline.trustSentence}</p>
+${headline.next.length > 0 && html`<p class="note">Next: ${headline.next.join('; ')}.</p>`}
 </section>`;
 }

@@ -2,7 +2,7 @@ import { epsilonText, integer, normText, secondsText } from '../format.ts';
 import { embeddedJson, html, Markup } from '../markup.ts';
 import type { Result } from '../schema.ts';
 
-type Fact = [name: string, value: string | Markup];
+export type Fact = [name: string, value: string | Markup];
 
 const facts = (entries: readonly Fact[]): Markup =>
   html`<dl class="facts">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -13,13 +13,9 @@ const hash = (text: string): Markup => html`<code class="hash">${text}</code>`;
 const quoted = (argument: string): string =>
   /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 
-/** What produced the numbers: model, data, request, machine. */
-export function provenanceSection(result: Result): Markup {
-  const { tool, model, data, threat, environment: e } = result;
+export function modelFacts(model: Result['model']): Fact[] {
   const dims = model.inputShape.map((side) => side ?? 'N').join(' × ');
-  const clip = threat.clip ? `pixels clipped to [${threat.clip.join(',\u00a0')}]` : 'pixels not clipped';
-  return html`<section aria-labelledby="provenance"><h2 id="provenance">Provenance and environment</h2>
-<div class="columns"><div><h3>Model</h3>${facts([
+  return [
     ['file', model.path],
     ['SHA-256', hash(model.sha256)],
     ['size', `${integer(model.bytes)} bytes, ${integer(model.parameters)} parameters`],
@@ -32,20 +28,37 @@ export function provenanceSection(result: Result): Markup {
         /^[0-9a-f]{32,}$/.test(value) ? hash(value) : value,
       ],
     ),
-  ])}</div>
-<div><h3>Data and request</h3>${facts([
+  ];
+}
+
+/** What was asked for. */
+export interface Request extends Pick<Result, 'data' | 'seed' | 'commandLine' | 'createdAt' | 'seconds'> {
+  readonly attacked: number;
+  readonly threat: string;
+}
+
+export function requestFacts({
+  data,
+  seed,
+  commandLine,
+  createdAt,
+  seconds,
+  attacked,
+  threat,
+}: Request): Fact[] {
+  return [
     ['data', `${data.name}, ${data.split}`],
-    ['images', `${integer(data.n)} of ${data.shape.join(' × ')}; attacked: ${integer(result.robust.n)}`],
+    ['images', `${integer(data.n)} of ${data.shape.join(' × ')}; attacked: ${integer(attacked)}`],
     ['SHA-256', hash(data.sha256)],
-    ['threat', `${normText(threat.norm)}, ε = ${epsilonText(threat.epsilon)}, ${clip}`],
-    ['seed', String(result.seed)],
-    ['command', html`<code>${result.commandLine.map(quoted).join(' ')}</code>`],
-    [
-      'made',
-      `${result.createdAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC')}, in ${secondsText(result.seconds)}`,
-    ],
-  ])}</div>
-<div><h3>Environment</h3>${facts([
+    ['threat', threat],
+    ['seed', String(seed)],
+    ['command', html`<code>${commandLine.map(quoted).join(' ')}</code>`],
+    ['made', `${createdAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC')}, in ${secondsText(seconds)}`],
+  ];
+}
+
+export function environmentFacts({ tool, environment: e }: Pick<Result, 'tool' | 'environment'>): Fact[] {
+  return [
     [tool.name, tool.gitCommit ? html`${tool.version}, commit ${hash(tool.gitCommit)}` : tool.version],
     ['engine', `${e.engine} on ${e.device}, ${e.threads} thread${e.threads === 1 ? '' : 's'}`],
     ['machine', `${e.cpu}, ${e.cores} core${e.cores === 1 ? '' : 's'}, ${e.memoryGiB.toFixed(1)} GiB`],
@@ -53,18 +66,48 @@ export function provenanceSection(result: Result): Markup {
     ['Node', e.node],
     ...(e.onnxruntime === null ? [] : [['onnxruntime', e.onnxruntime] satisfies Fact]),
     ...Object.entries(e.packages),
-  ])}</div></div></section>`;
+  ];
 }
 
-/** The result itself, for programs, and for people as a download that needs no network and no script. */
-export function rawSection(result: Result): Markup {
+/** The heading and the columns of what produced the numbers. */
+export const provenance = (
+  columns: readonly (readonly [heading: string, facts: readonly Fact[]])[],
+): Markup =>
+  html`<section aria-labelledby="provenance"><h2 id="provenance">Provenance and environment</h2>
+<div class="columns">${columns.map(
+    ([heading, list]) => html`<div><h3>${heading}</h3>${facts(list)}</div>
+`,
+  )}</div></section>`;
+
+/** What produced the numbers: model, data, request, machine. */
+export function provenanceSection(result: Result): Markup {
+  const { model, threat } = result;
+  const clip = threat.clip ? `pixels clipped to [${threat.clip.join(',\u00a0')}]` : 'pixels not clipped';
+  const request = {
+    ...result,
+    attacked: result.robust.n,
+    threat: `${normText(threat.norm)}, ε = ${epsilonText(threat.epsilon)}, ${clip}`,
+  };
+  return provenance([
+    ['Model', modelFacts(model)],
+    ['Data and request', requestFacts(request)],
+    ['Environment', environmentFacts(result)],
+  ]);
+}
+
+/**
+ * The result itself, for programs, and for people as a download that needs no network and no script.
+ *
+ * @param file the name it is saved under
+ */
+export function rawSection(result: { readonly schema: string }, file: string): Markup {
   const text = `${JSON.stringify(result, null, 2)}\n`;
   // encodeURIComponent leaves only ' of what HTML would mind; the link is longer than shown text may be.
   const href = new Markup(
     `data:application/json;charset=utf-8,${encodeURIComponent(text).replaceAll("'", '%27')}`,
   );
   return html`<section aria-labelledby="raw"><h2 id="raw">The result as data</h2>
-<p>This page is a view of <code>result.json</code> (${result.schema}), which it also holds:
-<a download="result.json" href="${href}">save result.json</a>.</p>
+<p>This page is a view of <code>${file}</code> (${result.schema}), which it also holds:
+<a download="${file}" href="${href}">save ${file}</a>.</p>
 <script type="application/json" id="result">${embeddedJson(result)}</script></section>`;
 }
