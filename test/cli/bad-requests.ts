@@ -149,7 +149,11 @@ export const OPTIONS: readonly Row[] = [
     'gradient @model.onnx --out OUT/g.onnx --loss dlr-targeted',
     /^E_UNSUPPORTED: the dlr-targeted loss of 3 classes, expected at least 4/,
   ),
-  row('an unknown benchmark', 'bench nix', /^E_OPTION: bench nix, expected engines, methods, attacks, micro/),
+  row(
+    'an unknown benchmark',
+    'bench nix',
+    /^E_OPTION: bench nix, expected engines, methods, attacks, autoattack, masking, micro/,
+  ),
   row('an unknown command', 'adit @model.onnx', /^E_OPTION: unknown command "adit", expected .*audit/),
   row('an option left out', 'audit @model.onnx --data @data.npz --out OUT', /^E_OPTION: no --eps given/),
   row('the model left out', 'audit --data @data.npz --eps 0.1 --out OUT', /^E_OPTION: no MODEL given/),

@@ -1,6 +1,6 @@
 /** What each check says, and when. */
 import { describe, expect, it } from 'vitest';
-import { checks, type Evidence, type Finding, type Verdict } from '../../src/eval/index.ts';
+import type { Evidence, Finding, Verdict } from '../../src/eval/index.ts';
 import { resultSchema } from '../../src/report/index.ts';
 import { broken, curve, list, moody, run, samples, spoilt } from './evidence.ts';
 import { card, fake } from './fakes.ts';

