@@ -1,24 +1,14 @@
 /** What an audit found, as `result.json` has it. */
 import type { DataSet } from '../data/index.ts';
-import {
-  type AuditFigures,
-  CURVE_STEPS,
-  type Judgement,
-  type ModelCard,
-  type NamedFinding,
-} from '../eval/index.ts';
-import type { Model } from '../graph/index.ts';
-import { machine, packageVersion, tool } from '../io/index.ts';
+import { type AuditFigures, CURVE_STEPS, type Judgement, type NamedFinding } from '../eval/index.ts';
+import { tool } from '../io/index.ts';
 import type { Result } from '../report/index.ts';
 import type { AuditRunOptions } from './audit-run.ts';
-import { TRAINING_ENTRY } from './training-entry.ts';
-
-/** Metadata that a result holds elsewhere. */
-const REPEATED = new Set([TRAINING_ENTRY, 'touchstone.recipe']);
+import type { OpenModel } from './open-model.ts';
+import { dataRecord, environmentRecord, findingRecord, modelRecord } from './records.ts';
 
 export interface Found {
-  readonly file: { readonly model: Model; readonly sha256: string; readonly bytes: number };
-  readonly card: ModelCard;
+  readonly opened: OpenModel;
   readonly data: DataSet;
   readonly cleanCorrect: number;
   /** Images that were to be attacked. */
@@ -38,7 +28,7 @@ export async function assemble(options: AuditRunOptions, found: Found): Promise<
     import('../report/index.ts'), // its plots take a second to load, which a refused request need not wait for
     import('./provenance.ts'),
   ]);
-  const { file, card, data, cleanCorrect, figures, findings, judgement, seconds } = found;
+  const { opened, data, cleanCorrect, figures, findings, judgement, seconds } = found;
   const { n } = figures;
   const correct = countOf(figures.robust);
   const { verification: v } = figures;
@@ -48,8 +38,8 @@ export async function assemble(options: AuditRunOptions, found: Found): Promise<
     createdAt: new Date().toISOString(),
     seed: options.seed,
     commandLine: [...options.commandLine],
-    model: modelOf(options, found),
-    data: { name: data.name, split: data.split, sha256: data.sha256, n: data.n, shape: [...data.shape] },
+    model: modelRecord(options.model, found.opened, options.preprocessing),
+    data: dataRecord(data),
     threat: { norm: options.threat.norm, epsilon: options.threat.epsilon, clip: [0, 1] },
     clean: { accuracy: cleanCorrect / data.n, correct: cleanCorrect, n: data.n },
     attacks: figures.stages.map((a) => ({
@@ -77,53 +67,19 @@ export async function assemble(options: AuditRunOptions, found: Found): Promise<
       reasons: v.reasons as Record<string, number>,
       seconds: v.seconds,
     },
-    checks: findings.map(({ id, verdict, title, figures: numbers, message }) => ({
-      id,
-      verdict,
-      title,
-      figures: { ...numbers },
-      section: `docs/checks.md#${id}`,
-      message,
-    })),
+    checks: findings.map(findingRecord),
     verdict: { belief: judgement.belief, reasons: [...judgement.reasons], next: [...judgement.next] },
     sweep: figures.curve.map(({ standing, ...point }) => ({
       attack: `pgd-${CURVE_STEPS}`,
       robustAccuracy: standing / n,
       ...point,
     })),
-    training: trainingOf(file.model),
-    perClass: perClass(found, card.classes),
-    environment: {
-      ...machine(),
-      onnxruntime: packageVersion('onnxruntime-node'),
-      threads: options.engine.threads,
-      engine: options.engine.name,
-      device: options.engine.device,
-      packages: { ...options.engine.versions },
-    },
+    training: trainingOf(opened.file.model),
+    perClass: perClass(found, opened.subject.card.classes),
+    environment: environmentRecord(options.engine),
     seconds,
   };
   return parseResult(result);
-}
-
-function modelOf({ model: path, preprocessing }: AuditRunOptions, { file, card }: Found): Result['model'] {
-  return {
-    path,
-    sha256: file.sha256,
-    bytes: file.bytes,
-    parameters: card.parameters,
-    opset: card.opset,
-    producer: card.producer,
-    inputShape: card.input.shape.map((d) => (typeof d === 'number' && d > 0 ? d : null)),
-    inputLayout: card.input.layout,
-    ...(preprocessing && {
-      preprocessing: { mean: [...preprocessing.mean], std: [...preprocessing.std] },
-    }),
-    classes: card.classes,
-    outputKind: card.outputKind,
-    // The record and the recipe stand under `training`.
-    metadata: Object.fromEntries([...file.model.metadata].filter(([name]) => !REPEATED.has(name))),
-  };
 }
 
 function perClass({ data, y, figures }: Found, classes: number): Result['perClass'] {

@@ -12,7 +12,6 @@ import {
   type ChunkSummary,
   combine,
   type Evidence,
-  engineClassifier,
   evidenceOf,
   judge,
   type Preprocessing,
@@ -38,6 +37,7 @@ import {
 import { assemble } from './audit-result.ts';
 import { attackNames, stagesOf } from './audit-stages.ts';
 import { type OpenModel, openModel } from './open-model.ts';
+import { classifierOf } from './records.ts';
 
 export { assertFree } from './audit-files.ts';
 
@@ -111,10 +111,8 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
       epsilon: options.threat.epsilon,
     });
     const seconds = (performance.now() - started) / 1000;
-    const { file, subject } = opened;
     const found = {
-      file,
-      card: subject.card,
+      opened,
       data,
       cleanCorrect,
       planned: job.images,
@@ -128,7 +126,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
     if (folder) {
       await writeAudit(folder.dir, result, figures, {
         data,
-        card: subject.card,
+        card: opened.subject.card,
         predictor: opened.oracle,
         chunkSize: job.chunkSize,
         adversarial: (chunk) => loadAdversarial(folder, chunk),
@@ -156,7 +154,7 @@ interface Job {
 function prepared(options: AuditRunOptions, stages: readonly Stage[], data: DataSet, opened: OpenModel): Job {
   const { engine, threat, seed } = options;
   const { subject, fixedBatch, oracle } = opened;
-  const { card, graph } = subject;
+  const { card } = subject;
   assertFits(card.input, data.shape);
   checkLabels(data, card.classes);
   return {
@@ -164,10 +162,7 @@ function prepared(options: AuditRunOptions, stages: readonly Stage[], data: Data
     data,
     opened,
     subject: {
-      classifier: engineClassifier(engine, graph, {
-        classes: card.classes,
-        ...(fixedBatch === undefined ? {} : { fixedBatch }),
-      }),
+      classifier: classifierOf(engine, opened),
       oracle,
       counts: engine.counts,
       maxBatch: fixedBatch ?? 256,

@@ -1,14 +1,9 @@
 import { defineCommand } from 'citty';
-import { TouchstoneError } from '../../errors.ts';
-import { type Norm, parsePreprocessing } from '../../eval/index.ts';
+import { parsePreprocessing } from '../../eval/index.ts';
 import { writeFileAtomic } from '../../io/index.ts';
 import { commandLine, commonArgs, contextOf } from '../common.ts';
-import { parseCount, parseDuration, parseList, parseRadius, parseShare } from '../numbers.ts';
-
-const NORMS: readonly Norm[] = ['linf', 'l2', 'l1'];
-
-/** The largest radius that makes sense: all of pixel space for L∞, its diagonal for L2 and all its pixels for L1 on any image here. */
-const LARGEST: Record<Norm, number> = { linf: 1, l2: 1000, l1: 1e6 };
+import { parseNorm, radiusParser } from '../norms.ts';
+import { parseCount, parseDuration, parseList, parseShare } from '../numbers.ts';
 
 export const command = defineCommand({
   meta: { name: 'audit', description: 'attack a classifier within ε and report what is left' },
@@ -26,7 +21,7 @@ export const command = defineCommand({
       required: true,
       valueHint: 'E',
     },
-    norm: { type: 'string', description: NORMS.join(' | '), default: 'linf' },
+    norm: { type: 'string', description: 'linf | l2 | l1', default: 'linf' },
     attacks: {
       type: 'string',
       description:
@@ -61,16 +56,13 @@ export const command = defineCommand({
   },
   async run({ args }) {
     const context = contextOf(args);
-    const norm = NORMS.find((n) => n === args.norm);
-    if (!norm) throw new TouchstoneError('E_OPTION', `--norm ${args.norm}`, NORMS.join(', '));
-    const threat = { norm, epsilon: parseRadius(args.eps, 'eps', LARGEST[norm]) };
+    const norm = parseNorm(args.norm);
+    const radius = radiusParser(norm);
+    const threat = { norm, epsilon: radius(args.eps, 'eps') };
     const bar = args['min-robust'] === undefined ? 0 : parseShare(args['min-robust'], 'min-robust');
     const count = (name: 'steps' | 'restarts' | 'limit' | 'eot') =>
       args[name] === undefined ? undefined : parseCount(args[name], name);
-    const stepSize =
-      args['step-size'] === undefined
-        ? undefined
-        : parseRadius(args['step-size'], 'step-size', LARGEST[norm]);
+    const stepSize = args['step-size'] === undefined ? undefined : radius(args['step-size'], 'step-size');
     const given = { steps: count('steps'), restarts: count('restarts'), stepSize };
     const parameters = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
     const [limit, eot] = [count('limit'), count('eot')];
