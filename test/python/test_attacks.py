@@ -1,7 +1,7 @@
 """Our APGD against torchattacks' port of the authors' code, on an adversarially trained model of the zoo.
 
 Both attack the same images, which PyTorch classifies before and after. How many are left may differ by one percent: each draws its own
-starts, and two seeds of the authors' code differ by one to three of these 400 images among themselves.
+starts, and two seeds of the authors' code differed by one to five of 1,000 images of such a model.
 """
 
 import json
