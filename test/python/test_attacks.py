@@ -1,7 +1,6 @@
 """Our APGD against torchattacks' port of the authors' code, on an adversarially trained model of the zoo.
 
-Both attack the same images, which PyTorch classifies before and after. How many are left may differ by one percent: each draws its own
-starts, and two seeds of the authors' code differed by one to five of 1,000 images of such a model.
+Both attack the same images, which PyTorch classifies before and after; how many are left may differ by half a percent.
 """
 
 import json
@@ -82,4 +81,4 @@ def test_apgd_leaves_as_many_as_the_authors_code(network, images, ours, index):
     mine = left(network, ours[index], y).sum().item()
     reference = left(network, theirs(network, images, run), y).sum().item()
     assert 0.05 * N < reference < 0.95 * N, "an attack that breaks all or none compares nothing"
-    assert abs(mine - reference) <= 0.01 * N, (mine, reference)
+    assert abs(mine - reference) <= 0.005 * N, (mine, reference)
