@@ -4,7 +4,6 @@
  *
  *   PYTHONPATH=a checkout of fra31/auto-attack
  *   node --import tsx benchmarks/autoattack.ts --model F.onnx [--data mnist] [--eps 0.1] [--norm linf] [--limit 1000] [--rounds 1] [--record FILE.json]
- *     [--architecture mnist-cnn]   for a file that was not trained here
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +30,6 @@ const { values } = parseArgs({
     norm: { type: 'string', default: 'linf' },
     limit: { type: 'string', default: '1000' },
     rounds: { type: 'string', default: '1' },
-    architecture: { type: 'string' },
     record: { type: 'string' },
   },
 });
@@ -78,8 +76,7 @@ const theirs = async (seed: number): Promise<Run> => {
 };
 
 try {
-  const { architecture } = values;
-  const loaded = await peer.ask({ do: 'load', weights: values.model, ...(architecture && { architecture }) });
+  const loaded = await peer.ask({ do: 'load', weights: values.model, graph: 1 });
   if (loaded.error) throw new Error(`the peer failed: ${loaded.error}`);
   const runs: { ours: Run; theirs: Run }[] = [];
   for (let round = 0; round < parseCount(values.rounds, 'rounds'); round++)

@@ -1,7 +1,8 @@
 """The Python side of the peer benchmarks: answers one JSON request per line with one JSON line, timing itself.
 
 Requests: {"do": "hello", "device": "auto"|"cpu"|"cuda"} says on what it computes from then on; {"do": "load",
-"weights", "architecture"?, "fuse"?, "channelsLast"?, "as"?} reads a network, {"do": "forget", "use"} drops it; {"do":
+"weights", "architecture"?, "graph"?, "fuse"?, "channelsLast"?, "as"?} reads a network (graph: any .onnx, node by node),
+{"do": "forget", "use"} drops it; {"do":
 "forward"|"gradient"|"pgd-step"|"pgd-10"|"pgd-10-apart"|"train-step"|"rat-10", "use"?, "batch", "shape"} are the phases of
 engines/phases.ts, with its PGD and SGD, and answer with the passes through the network, too; {"do": "pgd", "data",
 "limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out", "as"?} builds a network of nets.py, writes it as ONNX
@@ -326,7 +327,11 @@ def run_graph(request):
 
 
 def load(request):
-    if "architecture" in request:
+    if request.get("graph"):
+        from onnx_net import OnnxNet
+
+        module = OnnxNet(request["weights"]).eval()
+    elif "architecture" in request:
         module = load_weights(ARCHITECTURES[request["architecture"]](), request["weights"])
     else:
         module = touchstone_torch.load(request["weights"])

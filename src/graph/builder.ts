@@ -367,11 +367,14 @@ export class GraphBuilder {
   }
 }
 
-/** A graph as a model file: opset, IR version and producer filled in. */
+/** A graph as a model file: opset, IR version and producer filled in. Operators of other domains are those of version 1. */
 export const toModel = (graph: Graph, metadata: ReadonlyMap<string, string> = new Map()): Model => ({
   graph,
   irVersion: IR_VERSION,
-  opsets: new Map([['', OPSET]]),
+  opsets: new Map([
+    ...graph.nodes.flatMap(({ domain }) => (domain === '' ? [] : [[domain, 1] as const])),
+    ['', OPSET],
+  ]),
   producerName: 'touchstone',
   metadata,
 });

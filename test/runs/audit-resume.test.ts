@@ -9,6 +9,7 @@ import type { Result } from '../../src/report/index.ts';
 import { type AuditRunOptions, auditRun } from '../../src/runs/audit-run.ts';
 import { program } from '../cli/harness.ts';
 import { type Files, writeFiles } from '../eval/files.ts';
+import { essence } from './essence.ts';
 
 /** Three chunks: 512, 512 and 176. */
 const IMAGES = 1200;
@@ -47,14 +48,6 @@ async function interrupted(name: string): Promise<void> {
   };
   await expect(run(name, { onProgress, signal: stop.signal })).rejects.toThrow();
 }
-
-/** A result without its clock and its paths. */
-const essence = (result: Result) =>
-  JSON.parse(
-    JSON.stringify(result, (name, value) =>
-      ['seconds', 'createdAt', 'commandLine', 'path'].includes(name) ? undefined : value,
-    ),
-  );
 
 const arrays = (name: string) => decodeNpz(fs.readFileSync(join(folder, name, 'adversarial.npz')));
 

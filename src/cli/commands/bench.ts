@@ -19,7 +19,6 @@ const OPTIONS = {
   methods: option('methods: these (default: all)', 'a,b'),
   data: option('methods, autoattack: mnist | mnist:DIR | FILE.npz … (default mnist)', 'D'),
   model: option('autoattack: the classifier, an .onnx file', 'FILE'),
-  architecture: option('autoattack: its architecture, where it was not trained here', 'A'),
   eps: option('autoattack: radius (default 0.1)', 'E'),
   norm: option('autoattack: linf | l2 | l1', 'N'),
   epochs: option('methods: of each (default 5)', 'N'),
@@ -43,7 +42,7 @@ const BENCHMARKS = {
     ...(['threads', 'out', 'json', 'html'] as const),
   ],
   attacks: ['rounds', 'json'],
-  autoattack: ['model', 'architecture', 'data', 'eps', 'norm', 'limit', 'rounds', 'json'],
+  autoattack: ['model', 'data', 'eps', 'norm', 'limit', 'rounds', 'json'],
   masking: ['models', 'limit', 'json'],
   micro: [],
 } as const satisfies Record<string, readonly Option[]>;

@@ -4,6 +4,7 @@ import { iterating } from '../iterate.ts';
 import { perSample } from '../per-sample.ts';
 import { checkState, initialValues } from '../training-state.ts';
 import { BakedSession } from './baked.ts';
+import { blockedConvolutions, blockSize } from './blocked.ts';
 import { lowered, type Runtime } from './lower.ts';
 import { Session } from './session.ts';
 import { next, sgdStep, velocityOf } from './update.ts';
@@ -29,11 +30,14 @@ export async function createTrainer(
   const baked: BakedSession[] = [];
 
   async function open(graph: Graph): Promise<{ session: Session; uses: (name: string) => boolean }> {
-    const session = await Session.create(graph, runtime);
+    const session = await Session.create(await inBlocks(graph), runtime);
     sessions.push(session);
     const inputs = new Set(graph.inputs.map((i) => i.name));
     return { session, uses: (name) => inputs.has(name) };
   }
+
+  const inBlocks = async (graph: Graph): Promise<Graph> =>
+    runtime.device === 'cpu' ? blockedConvolutions(graph, live, await blockSize(runtime)) : graph;
 
   const present = (graph: Graph) => live.filter((name) => graph.initializers.has(name));
   const fed = (feeds: Values, uses: (name: string) => boolean): Values => ({
