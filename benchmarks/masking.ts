@@ -2,15 +2,16 @@
  * Do the checks find broken defences, and leave honest models alone? Models by checks, and each one's verdict.
  *
  *   node --import tsx benchmarks/masking.ts [--limit 200] [--models a,b] [--record FILE.json]
+ *     [--model F.onnx [--data mnist] [--eps 0.1]]   that model and the defences around it, in place of the zoo
  */
 import { parseArgs } from 'node:util';
-import { parseCount, parseList } from '../src/cli/numbers.ts';
+import { parseCount, parseList, parseRadius } from '../src/cli/numbers.ts';
 import { onnxruntimeEngine } from '../src/engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../src/errors.ts';
 import { checks } from '../src/eval/index.ts';
 import { machine, tool, writeFileAtomic } from '../src/io/index.ts';
 import { maskingAudit } from './masking/audit.ts';
-import { type Subject, subjects } from './masking/models.ts';
+import { type Subject, subjects, subjectsAround } from './masking/models.ts';
 import { asExpected, type MaskingRecord, maskingRecord, type Row } from './masking/record.ts';
 import { maskingTable } from './masking/table.ts';
 
@@ -25,13 +26,25 @@ const ATTACKS = {
 } as const;
 
 const { values } = parseArgs({
-  options: { limit: { type: 'string' }, models: { type: 'string' }, record: { type: 'string' } },
+  options: {
+    limit: { type: 'string' },
+    models: { type: 'string' },
+    record: { type: 'string' },
+    model: { type: 'string' },
+    data: { type: 'string', default: 'mnist' },
+    eps: { type: 'string', default: '0.1' },
+  },
 });
 const images = values.limit === undefined ? 200 : parseCount(values.limit, 'limit');
 const engine = onnxruntimeEngine();
 try {
   const rows: Row[] = [];
-  for (const subject of chosen(await subjects(engine, images), values.models)) {
+  const { model: path, data, eps } = values;
+  const all =
+    path === undefined
+      ? await subjects(engine, images)
+      : await subjectsAround({ path, data, epsilon: parseRadius(eps, 'eps', 1) }, images);
+  for (const subject of chosen(all, values.models)) {
     process.stderr.write(`${subject.name} …\n`);
     rows.push(await rowOf(subject));
   }

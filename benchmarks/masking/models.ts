@@ -1,10 +1,12 @@
 /** What `bench masking` looks at: honest classifiers, and broken defences around one of them. */
-import { brokenDefences } from '../../models/broken/index.ts';
+import { basename } from 'node:path';
+import { type BrokenDefence, brokenDefences } from '../../models/broken/index.ts';
 import { firstImages, loadData } from '../../src/data/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import type { Threat } from '../../src/eval/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { readModelFile } from '../../src/io/index.ts';
+import { openModel } from '../../src/runs/open-model.ts';
 import { type Pictures, patternClassifier, patterns } from './patterns.ts';
 
 export interface Subject {
@@ -23,6 +25,42 @@ const checkpoint = async (name: string): Promise<Graph> => {
   const { model } = await readModelFile(new URL(`../../models/zoo/${name}.onnx`, import.meta.url).pathname);
   return model.graph;
 };
+
+export interface Base {
+  /** An .onnx file. */
+  readonly path: string;
+  /** As `--data` takes it. */
+  readonly data: string;
+  readonly epsilon: number;
+}
+
+/**
+ * A model of anyone's, taken to be honest, and the broken defences around it.
+ *
+ * @param n images of each
+ */
+export async function subjectsAround({ path, data, epsilon }: Base, n: number): Promise<Subject[]> {
+  const set = await loadData(data, 'test');
+  const images = firstImages(set, n);
+  const { subject, close } = await openModel(path, { threads: 1, image: set.shape });
+  await close();
+  const given = {
+    threat: linf(epsilon),
+    pictures: { x: { data: images.x, shape: images.shape }, y: images.y },
+  };
+  const name = basename(path, '.onnx');
+  return [
+    { ...given, name, about: 'as it is', graph: subject.graph },
+    ...Object.values(brokenDefences).map((broken) => around(broken, subject.graph, name, given)),
+  ];
+}
+
+const around = (
+  { name, about, check, build }: BrokenDefence,
+  graph: Graph,
+  base: string,
+  given: Pick<Subject, 'threat' | 'pictures'>,
+): Subject => ({ ...given, name, about: `${base} with ${about}`, check, graph: build(graph) });
 
 /** @param n images of each */
 export async function subjects(engine: Engine, n: number): Promise<Subject[]> {
@@ -47,13 +85,7 @@ export async function subjects(engine: Engine, n: number): Promise<Subject[]> {
       graph: await patternClassifier(engine),
       pictures: patterns('test', n),
     },
-    ...Object.values(brokenDefences).map(({ name, about, check, build }) => ({
-      ...mnist,
-      name,
-      about: `mnist-natural with ${about}`,
-      check,
-      graph: build(natural),
-    })),
+    ...Object.values(brokenDefences).map((broken) => around(broken, natural, 'mnist-natural', mnist)),
     {
       ...mnist,
       name: 'mnist-overfitted',

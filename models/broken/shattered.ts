@@ -11,7 +11,7 @@ const [HEIGHT, WAVES] = [0.02, 50];
 export const shattered: BrokenDefence = {
   name: 'shattered',
   about: 'a fine ripple on every pixel',
-  check: 'black-box-finds-more',
+  check: 'finite-differences',
   build: (graph) =>
     around(graph, 'shattered', {
       before: (b, x) => {

@@ -17,9 +17,9 @@ const OPTIONS = {
   phases: option('engines: of forward,gradient,pgd-step,pgd-10,pgd-10-apart,train-step,rat-10', 'a,b'),
   seconds: option('engines: no further rounds of a network after so long', 'N'),
   methods: option('methods: these (default: all)', 'a,b'),
-  data: option('methods, autoattack: mnist | mnist:DIR | FILE.npz … (default mnist)', 'D'),
-  model: option('autoattack: the classifier, an .onnx file', 'FILE'),
-  eps: option('autoattack: radius (default 0.1)', 'E'),
+  data: option('methods, autoattack, masking: mnist | mnist:DIR | FILE.npz … (default mnist)', 'D'),
+  model: option('autoattack, masking: the classifier, an .onnx file', 'FILE'),
+  eps: option('autoattack, masking: radius (default 0.1)', 'E'),
   norm: option('autoattack: linf | l2 | l1', 'N'),
   epochs: option('methods: of each (default 5)', 'N'),
   limit: option('methods: train on the first N images; autoattack, masking: attack so many', 'N'),
@@ -43,7 +43,7 @@ const BENCHMARKS = {
   ],
   attacks: ['rounds', 'json'],
   autoattack: ['model', 'data', 'eps', 'norm', 'limit', 'rounds', 'json'],
-  masking: ['models', 'limit', 'json'],
+  masking: ['models', 'model', 'data', 'eps', 'limit', 'json'],
   micro: [],
 } as const satisfies Record<string, readonly Option[]>;
 type Benchmark = keyof typeof BENCHMARKS;

@@ -38,10 +38,11 @@ export const finiteDifferences: CheckSpec = {
     if (!gradient) return undefined;
     const way = byReference(evidence) ?? byEngine(evidence, ENGINE_STEP);
     const { precision, step } = way;
-    const cosine = await agreement(way, gradient, evidence.key);
+    const { cosine } = await agreement(way, gradient, evidence.key);
     const stride = strideOf(evidence);
-    const far = stride && (await agreement(byEngine(evidence, stride), gradient, evidence.key.fold('far')));
-    const lost = far !== undefined && !(far > SAYS_SOMETHING);
+    const far =
+      stride && (await agreement(byEngine(evidence, stride), gradient, evidence.key.fold('far'))).error;
+    const lost = far !== undefined && !(far < SAYS_NOTHING);
     const agree = cosine > 0.99;
     const through = evidence.card.zeroGradients.filter((z) => z.includes('straight-through'));
     return {
@@ -54,7 +55,7 @@ export const finiteDifferences: CheckSpec = {
         step,
         precision,
         cosine: figure(cosine),
-        ...(far === undefined ? {} : { attackStep: stride!, cosineAtAttackStep: figure(far) }),
+        ...(far === undefined ? {} : { attackStep: stride!, errorAtAttackStep: figure(far) }),
       },
       message: messageOf({
         precision,
@@ -66,10 +67,11 @@ export const finiteDifferences: CheckSpec = {
   },
 };
 
-/** Of the change that the gradient foretells, less than a third of the variance comes true below this: 0.6². */
-const SAYS_SOMETHING = 0.6;
-const blurred = (far: number | undefined): boolean => far !== undefined && !(far > 0.9);
+/** What the gradient foretells is as far from what comes as if it had foretold that nothing changes. */
+const SAYS_NOTHING = 0.9;
+const blurred = (far: number | undefined): boolean => far !== undefined && !(far < 0.45);
 
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const figure = (cosine: number): number | string =>
   Number.isFinite(cosine) ? Number(cosine.toFixed(6)) : 'not finite';
 
@@ -83,7 +85,7 @@ function messageOf(found: {
   const { precision, cosine, far, through } = found;
   const near = `${precision} differences ${cosine > 0.99 ? 'agree' : 'disagree'} (cosine ${cosine.toFixed(4)})`;
   if (far !== undefined)
-    return `At the distance of an attack’s step slopes and differences disagree (cosine ${far.toFixed(2)}): gradients lead astray${through.length > 0 ? `, passed straight through ${through[0]}` : ''}.`;
+    return `At the distance of an attack’s step differences are not what slopes foretell (off by ${percent(far)} of their size): gradients lead astray${through.length > 0 ? `, passed straight through ${through[0]}` : ''}.`;
   if (cosine > 0.99) return `Slopes and ${near}.`;
   return through.length > 0
     ? `Slopes and ${near}, as they must: the gradient is passed straight through ${through[0]}.`
@@ -109,9 +111,20 @@ function strideOf(evidence: Evidence): number | undefined {
   return threat.norm === 'linf' ? stepSize : stepSize / (threat.norm === 'l2' ? Math.sqrt(size) : size);
 }
 
-/** The cosine between slopes and differences, over all images and directions; NaN where one is not a number, or all are zero. */
-async function agreement({ x, y, step, marginsAt }: Way, gradient: Float32Array, key: Key): Promise<number> {
-  let [dot, left, right] = [0, 0, 0];
+/** How well slopes foretell differences, over all images and directions. NaN where one is not a number. */
+interface Agreement {
+  /** Between them; 1 where all are zero. */
+  readonly cosine: number;
+  /** ‖slopes − differences‖ ÷ ‖differences‖: 1 is what slopes of zero would get. 0 where all are zero. */
+  readonly error: number;
+}
+
+async function agreement(
+  { x, y, step, marginsAt }: Way,
+  gradient: Float32Array,
+  key: Key,
+): Promise<Agreement> {
+  let [dot, left, right, apart] = [0, 0, 0, 0];
   for (let d = 0; d < DIRECTIONS; d++) {
     const direction = signs(key.fold('direction', d), x.data.length);
     const [above, below] = [await marginsAt(direction, step), await marginsAt(direction, -step)];
@@ -123,9 +136,14 @@ async function agreement({ x, y, step, marginsAt }: Way, gradient: Float32Array,
       dot += slope * difference;
       left += slope * slope;
       right += difference * difference;
+      apart += (slope - difference) ** 2;
     }
   }
-  return left === 0 && right === 0 ? 1 : dot / Math.max(Math.sqrt(left * right), Number.MIN_VALUE);
+  if (left === 0 && right === 0) return { cosine: 1, error: 0 };
+  return {
+    cosine: dot / Math.max(Math.sqrt(left * right), Number.MIN_VALUE),
+    error: Math.sqrt(apart / Math.max(right, Number.MIN_VALUE)),
+  };
 }
 
 function byEngine({ classifier, x, y }: Evidence, step: number): Way {
