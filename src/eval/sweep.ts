@@ -112,7 +112,11 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
   );
 
   const cells: SweepCell[] = [];
-  const total = settings.length * epsilons.length;
+  /** Passes per image: how much of the work a cell is. */
+  const workOf = ({ steps, restarts }: SweepSetting, epsilon: number) =>
+    epsilon === 0 ? 0 : steps * (restarts ?? 1);
+  const total = settings.reduce((sum, s) => epsilons.reduce((part, e) => part + workOf(s, e), sum), 0);
+  let done = 0;
   /** By setting and ε: which of the correct images are broken, carried over or not, and which of the sample anew. */
   const broken: boolean[][][] = [];
   const anew: boolean[][][] = [];
@@ -127,10 +131,12 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
       const lists = [...column.slice(-1), ...shorter.map((other) => other[e]!)];
       const carried = correct.map((_, i) => lists.some((list) => list[i]));
       const where = `ε ${Number(epsilon.toPrecision(4))}, ${setting.steps} steps`;
-      const done = cells.length;
-      const onProgress = (fraction: number) => options.onProgress?.(where, (done + fraction) / total);
+      const work = workOf(setting, epsilon);
+      const onProgress = (fraction: number) =>
+        options.onProgress?.(where, (done + fraction * work) / Math.max(1, total));
       const cell = await grid.cell(setting, epsilon, carried, sample, onProgress);
-      onProgress(1);
+      done += work;
+      onProgress(0);
       column.push(cell.broken);
       anew[s]!.push(cell.anew);
       cells.push(cell.figures);
