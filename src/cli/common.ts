@@ -66,3 +66,12 @@ export function contextOf(args: CommonArgs): Context {
 
 /** The options as they were typed, for a result's record. */
 export const commandLine = (): string[] => process.argv.slice(2);
+
+/** What a run that attacks gets from the common options. Opens the engine: a wrong request should have been refused before. */
+export const surroundings = async ({ seed, engine, progress, signal }: Context) => ({
+  seed,
+  engine: await engine(),
+  commandLine: commandLine(),
+  onProgress: (stage: string, fraction: number) => progress.update(stage, fraction),
+  signal,
+});

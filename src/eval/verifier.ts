@@ -1,4 +1,4 @@
-import type { Threat } from './threat.ts';
+import type { Ball, Norm } from './threat.ts';
 
 /**
  * Half a unit in the last place of a pixel near 1: what rounding x + δ to float32 can add to a distance. For L2 and L1 it adds up over
@@ -6,7 +6,7 @@ import type { Threat } from './threat.ts';
  */
 const ROUNDING = 2 ** -24;
 
-function toleranceOf({ norm, epsilon }: Threat, size: number): number {
+function toleranceOf(norm: Norm, epsilon: number, size: number): number {
   if (norm === 'linf') return ROUNDING;
   return ROUNDING * (norm === 'l2' ? Math.sqrt(size) : size) + epsilon * 1e-6;
 }
@@ -33,8 +33,9 @@ export interface Verification {
   readonly confirmed: readonly boolean[];
   readonly rejected: number;
   readonly reasons: Readonly<Partial<Record<Reason, number>>>;
-  /** Largest distance found, in the threat's norm; null where nothing was claimed. */
+  /** Largest distance found, in the ball's norm; null where nothing was claimed. */
   readonly maxDistance: number | null;
+  /** Allowed above ε; with radii of their own, above the largest. */
   readonly tolerance: number;
   /** Confirmed examples that are classified correctly when they are alone in the batch. */
   readonly batchSizeOneMismatches: number;
@@ -44,18 +45,19 @@ export interface Verification {
  * Re-checks what an attack claims, trusting nothing of it: distances in float64 from the images as they are, range, finiteness,
  * and the prediction, by an oracle of its own, in a batch and (where asked) alone.
  *
+ * @param ball one radius for all claims, or one for each
  * @param alone also predicts each example by itself
  * @param batchSize how many images the oracle gets at once; 1 for a model that takes no more
  */
 export async function verify(
   oracle: Oracle,
   { x, adversarial, y, shape }: Claim,
-  threat: Threat,
+  ball: Ball,
   { alone = true, batchSize = 256 }: { alone?: boolean; batchSize?: number } = {},
 ): Promise<Verification> {
   const size = shape.slice(1).reduce((a, b) => a * b, 1);
-  const { norm, epsilon } = threat;
-  const tolerance = toleranceOf(threat, size);
+  const { norm, epsilon } = ball;
+  const radii = typeof epsilon === 'number' ? Array.from(y, () => epsilon) : Array.from(epsilon);
   const reasons: Partial<Record<Reason, number>> = {};
   const confirmed: boolean[] = [];
   let maxDistance: number | null = null;
@@ -63,10 +65,11 @@ export async function verify(
   const predicted = await predictAll(oracle, adversarial, shape, batchSize);
   for (let n = 0; n < y.length; n++) {
     const [from, to] = [n * size, (n + 1) * size];
+    const reach = radii[n]! + toleranceOf(norm, radii[n]!, size);
     const d = distance(x, adversarial, from, to, norm);
     let reason: Reason | undefined;
     if (Number.isNaN(d)) reason = 'not finite';
-    else if (d > epsilon + tolerance) reason = 'outside the ball';
+    else if (!(d <= reach)) reason = 'outside the ball';
     else if (!inRange(adversarial, from, to)) reason = 'outside [0, 1]';
     else if (predicted[n] === y[n]) reason = 'not misclassified';
     if (!Number.isNaN(d)) maxDistance = Math.max(maxDistance ?? 0, d);
@@ -84,17 +87,13 @@ export async function verify(
     }
   }
   const rejected = confirmed.filter((ok) => !ok).length;
+  const largest = typeof epsilon === 'number' ? epsilon : radii.reduce((a, b) => Math.max(a, b), 0);
+  const tolerance = toleranceOf(norm, largest, size);
   return { confirmed, rejected, reasons, maxDistance, tolerance, batchSizeOneMismatches };
 }
 
 /** ‖x′ − x‖ in float64; NaN where a pixel is not finite. */
-function distance(
-  x: Float32Array,
-  adversarial: Float32Array,
-  from: number,
-  to: number,
-  norm: Threat['norm'],
-): number {
+function distance(x: Float32Array, adversarial: Float32Array, from: number, to: number, norm: Norm): number {
   let [largest, sum, square] = [0, 0, 0];
   for (let i = from; i < to; i++) {
     const d = adversarial[i]! - x[i]!;

@@ -1,20 +1,17 @@
 /** Audits on disk: begun, interrupted, gone on with, finished. */
-import { batch, checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { batch, type DataSet, firstImages, loadData } from '../data/index.ts';
 import { TouchstoneError } from '../errors.ts';
 import {
   type AttackParameters,
   type AuditFigures,
   type AuditPlan,
   type AuditSubject,
-  assertFits,
   auditChunk,
   type ChunkSummary,
   combine,
   type Evidence,
   evidenceOf,
   judge,
-  type Preprocessing,
   predictAll,
   referenceOf,
   runChecks,
@@ -25,6 +22,7 @@ import {
 import { packageVersion } from '../io/index.ts';
 import { key } from '../random/index.ts';
 import type { Result } from '../report/index.ts';
+import { type AttackRunOptions, openFor, USUAL_LIMIT } from './attack-run.ts';
 import { assertFree, writeAudit } from './audit-files.ts';
 import {
   type AuditFolder,
@@ -36,38 +34,29 @@ import {
 } from './audit-parts.ts';
 import { assemble } from './audit-result.ts';
 import { attackNames, stagesOf } from './audit-stages.ts';
-import { type OpenModel, openModel } from './open-model.ts';
+import type { OpenModel } from './open-model.ts';
 import { classifierOf } from './records.ts';
 
 export { assertFree } from './audit-files.ts';
 
-export interface AuditRunOptions {
+/**
+ * `out` gets result.json, report.html and adversarial.npz. It must be new or empty, hold just the model, or this audit under way.
+ * Clean accuracy is taken over all images, whatever the limit.
+ */
+export interface AuditRunOptions extends AttackRunOptions {
   readonly model: string;
-  /** As `--data` takes it. */
-  readonly data: string;
   readonly threat: Threat;
   /** Names of attacks, or one of `autoattack`, `autoattack-plus`, `autoattack-rand`, `auto`. @default the cheap ones that know the norm */
   readonly attacks?: readonly string[];
   /** Forward and backward passes that each gradient is averaged over. @default 1, or as the ensemble has it */
   readonly eot?: number;
   readonly parameters?: AttackParameters;
-  /** Images attacked, the first ones. Clean accuracy is taken over all. @default 1000 */
-  readonly limit?: number;
-  /** What the model wants done to pixels in [0, 1] first. @default nothing */
-  readonly preprocessing?: Preprocessing;
   /** Which output of the model to read. @default the first that is a score per class */
   readonly output?: string;
-  readonly seed: number;
-  readonly engine: Engine;
-  /** Where result.json, report.html and adversarial.npz go. It must be new or empty, hold just the model, or this audit under way. */
-  readonly out?: string;
   /** Seconds: images that are not attacked by then are left out of the result. @default as long as it takes */
   readonly budget?: number;
-  readonly commandLine: readonly string[];
-  readonly onProgress?: (stage: string, fraction: number) => void;
   /** What a person should know, a line each. */
   readonly onNotice?: (line: string) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** Radii of the ε curve, as multiples of ε. */
@@ -87,12 +76,7 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
   attackNames(options);
   if (options.out) await assertFree(options.out, options.model);
   const data = await loadData(options.data, 'test');
-  const opened = await openModel(options.model, {
-    threads: options.engine.threads,
-    image: data.shape,
-    ...(options.output === undefined ? {} : { output: options.output }),
-    ...(options.preprocessing ? { preprocessing: options.preprocessing } : {}),
-  });
+  const opened = await openFor(data, options.model, options);
   try {
     const { stages, why } = stagesOf(options, opened.subject.card);
     for (const line of why) options.onNotice?.(line);
@@ -153,10 +137,7 @@ interface Job {
 
 function prepared(options: AuditRunOptions, stages: readonly Stage[], data: DataSet, opened: OpenModel): Job {
   const { engine, threat, seed } = options;
-  const { subject, fixedBatch, oracle } = opened;
-  const { card } = subject;
-  assertFits(card.input, data.shape);
-  checkLabels(data, card.classes);
+  const { fixedBatch, oracle } = opened;
   return {
     options,
     data,
@@ -168,7 +149,7 @@ function prepared(options: AuditRunOptions, stages: readonly Stage[], data: Data
       maxBatch: fixedBatch ?? 256,
     },
     plan: { threat, stages, curve: CURVE, key: key(seed) },
-    images: Math.min(data.n, options.limit ?? 1000),
+    images: Math.min(data.n, options.limit ?? USUAL_LIMIT),
     chunkSize: options.budget === undefined ? CHUNK : CHUNK_UNDER_BUDGET,
   };
 }

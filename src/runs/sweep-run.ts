@@ -1,33 +1,14 @@
-import { join } from 'node:path';
-import { checkLabels, firstImages, loadData } from '../data/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { firstImages, loadData } from '../data/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import {
-  type AttackName,
-  assertFits,
-  attacks,
-  type Norm,
-  type Preprocessing,
-  type Sweep,
-  sweep,
-} from '../eval/index.ts';
-import { tool, writeFilesAtomic } from '../io/index.ts';
+import { type AttackName, attacks, type Norm, type Sweep, sweep } from '../eval/index.ts';
 import { key } from '../random/index.ts';
 import type { SweepResult } from '../report/index.ts';
-import { openModel } from './open-model.ts';
-import {
-  assertNew,
-  classifierOf,
-  dataRecord,
-  environmentRecord,
-  findingRecord,
-  modelRecord,
-} from './records.ts';
+import { type AttackRunOptions, openFor, originOf, USUAL_LIMIT, writePage } from './attack-run.ts';
+import { assertNew, classifierOf, findingRecord, modelRecord } from './records.ts';
 
-export interface SweepRunOptions {
+/** `out` gets sweep.json and sweep.html. */
+export interface SweepRunOptions extends AttackRunOptions {
   readonly model: string;
-  /** As `--data` takes it. */
-  readonly data: string;
   readonly norm: Norm;
   /** In pixel space. */
   readonly epsilons: readonly number[];
@@ -37,21 +18,10 @@ export interface SweepRunOptions {
   readonly restarts?: readonly number[];
   /** @default 'pgd' */
   readonly attack?: string;
-  /** Images attacked, the first ones. @default 1000 */
-  readonly limit?: number;
   /** Images that are attacked anew in every cell. @default 100 */
   readonly fresh?: number;
-  /** What the model wants done to pixels in [0, 1] first. @default nothing */
-  readonly preprocessing?: Preprocessing;
   /** Which output of the model to read. @default the first that is a score per class */
   readonly output?: string;
-  readonly seed: number;
-  readonly engine: Engine;
-  /** Where sweep.json and sweep.html go. */
-  readonly out?: string;
-  readonly commandLine: readonly string[];
-  readonly onProgress?: (stage: string, fraction: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 const FILES = ['sweep.json', 'sweep.html'] as const;
@@ -67,17 +37,9 @@ export async function sweepRun(options: SweepRunOptions): Promise<SweepResult> {
   const attack = attackNamed(options.attack ?? 'pgd');
   if (options.out) await assertNew(options.out, FILES);
   const data = await loadData(options.data, 'test');
-  const opened = await openModel(options.model, {
-    threads: options.engine.threads,
-    image: data.shape,
-    ...(options.output === undefined ? {} : { output: options.output }),
-    ...(options.preprocessing ? { preprocessing: options.preprocessing } : {}),
-  });
+  const opened = await openFor(data, options.model, options);
   try {
-    const { card } = opened.subject;
-    assertFits(card.input, data.shape);
-    checkLabels(data, card.classes);
-    const images = firstImages(data, options.limit ?? 1000);
+    const images = firstImages(data, options.limit ?? USUAL_LIMIT);
     const { norm, epsilons, steps, stepSizes, restarts, fresh, onProgress, signal } = options;
     const swept = await sweep({
       classifier: classifierOf(options.engine, opened),
@@ -100,16 +62,10 @@ export async function sweepRun(options: SweepRunOptions): Promise<SweepResult> {
     const { parseSweep, renderSweep } = await import('../report/index.ts');
     const result = parseSweep({
       ...resultOf(swept),
-      tool: tool(),
-      createdAt: new Date().toISOString(),
-      seed: options.seed,
-      commandLine: [...options.commandLine],
+      ...originOf(options, data, started),
       model: modelRecord(options.model, opened, options.preprocessing),
-      data: dataRecord(data),
-      environment: environmentRecord(options.engine),
-      seconds: (performance.now() - started) / 1000,
     });
-    if (options.out) await write(options.out, result, renderSweep(result));
+    if (options.out) await writePage(options.out, FILES, result, renderSweep(result));
     return result;
   } finally {
     await opened.close();
@@ -138,11 +94,3 @@ const resultOf = ({ attack, norm, n, correct, fresh, cells, findings }: Sweep) =
   })),
   findings: findings.map(findingRecord),
 });
-
-const write = (out: string, result: SweepResult, html: string): Promise<void> =>
-  writeFilesAtomic(
-    new Map([
-      [join(out, FILES[0]), `${JSON.stringify(result, null, 2)}\n`],
-      [join(out, FILES[1]), html],
-    ]),
-  );

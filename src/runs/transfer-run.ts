@@ -1,51 +1,24 @@
-import { basename, join } from 'node:path';
-import { checkLabels, type DataSet, firstImages, loadData } from '../data/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { basename } from 'node:path';
+import { type DataSet, firstImages, loadData } from '../data/index.ts';
 import { TouchstoneError } from '../errors.ts';
-import {
-  type AttackParameters,
-  assertFits,
-  type Preprocessing,
-  type Threat,
-  type Transfer,
-  transfer,
-} from '../eval/index.ts';
-import { tool, writeFilesAtomic } from '../io/index.ts';
+import { type AttackParameters, type Threat, type Transfer, transfer } from '../eval/index.ts';
 import { key } from '../random/index.ts';
 import type { TransferResult } from '../report/index.ts';
+import { type AttackRunOptions, openFor, originOf, USUAL_LIMIT, writePage } from './attack-run.ts';
 import { attackNames, stagesOf } from './audit-stages.ts';
-import { type OpenModel, openModel } from './open-model.ts';
-import {
-  assertNew,
-  classifierOf,
-  dataRecord,
-  environmentRecord,
-  findingRecord,
-  modelRecord,
-} from './records.ts';
+import type { OpenModel } from './open-model.ts';
+import { assertNew, classifierOf, findingRecord, modelRecord } from './records.ts';
 
-export interface TransferRunOptions {
+/** `out` gets transfer.json and transfer.html. */
+export interface TransferRunOptions extends AttackRunOptions {
   /** Files that examples are tried on. They are sources, too, for comparison. */
   readonly targets: readonly string[];
   /** Files that examples are made on. */
   readonly sources: readonly string[];
-  /** As `--data` takes it. */
-  readonly data: string;
   readonly threat: Threat;
   /** @default PGD on the cross-entropy and on the margin */
   readonly attacks?: readonly string[];
   readonly parameters?: AttackParameters;
-  /** Images attacked, the first ones. @default 1000 */
-  readonly limit?: number;
-  /** What all the models want done to pixels in [0, 1] first. @default nothing */
-  readonly preprocessing?: Preprocessing;
-  readonly seed: number;
-  readonly engine: Engine;
-  /** Where transfer.json and transfer.html go. */
-  readonly out?: string;
-  readonly commandLine: readonly string[];
-  readonly onProgress?: (stage: string, fraction: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 const FILES = ['transfer.json', 'transfer.html'] as const;
@@ -69,7 +42,7 @@ export async function transferRun(options: TransferRunOptions): Promise<Transfer
   const models = await openAll(options, data);
   try {
     const { stages } = stagesOf(wanted, models[0]!.opened.subject.card);
-    const images = firstImages(data, options.limit ?? 1000);
+    const images = firstImages(data, options.limit ?? USUAL_LIMIT);
     const given = models.map((m) => ({ ...m, id: m.opened.file.sha256 }));
     const { onProgress, signal } = options;
     const outcome = await transfer({
@@ -94,20 +67,14 @@ export async function transferRun(options: TransferRunOptions): Promise<Transfer
     const { parseTransfer, renderTransfer } = await import('../report/index.ts');
     const result = parseTransfer({
       ...resultOf(outcome),
-      tool: tool(),
-      createdAt: new Date().toISOString(),
-      seed: options.seed,
-      commandLine: [...options.commandLine],
+      ...originOf(options, data, started),
       models: models.map(({ name, path, opened }) => ({
         ...modelRecord(path, opened, options.preprocessing),
         name,
       })),
-      data: dataRecord(data),
       threat: { norm: threat.norm, epsilon: threat.epsilon, clip: [0, 1] },
-      environment: environmentRecord(engine),
-      seconds: (performance.now() - started) / 1000,
     });
-    if (out) await write(out, result, renderTransfer(result));
+    if (out) await writePage(out, FILES, result, renderTransfer(result));
     return result;
   } finally {
     for (const { opened } of models) await opened.close();
@@ -123,21 +90,15 @@ interface Named {
 
 /** The targets, then the sources; a file that is both, or named twice, once. */
 async function openAll(options: TransferRunOptions, data: DataSet): Promise<Named[]> {
-  const { targets, sources, engine, preprocessing } = options;
+  const { targets, sources } = options;
   const paths = [...new Set([...targets, ...sources])];
   const names = paths.map((path) => basename(path));
   const models: Named[] = [];
   try {
     for (const [i, path] of paths.entries()) {
-      const opened = await openModel(path, {
-        threads: engine.threads,
-        image: data.shape,
-        ...(preprocessing ? { preprocessing } : {}),
-      });
+      const opened = await openFor(data, path, options);
       const name = names.filter((n) => n === names[i]).length > 1 ? path : names[i]!;
       models.push({ name, path, isTarget: targets.includes(path), opened });
-      assertFits(opened.subject.card.input, data.shape);
-      checkLabels(data, opened.subject.card.classes);
     }
     return models;
   } catch (error) {
@@ -154,11 +115,3 @@ const resultOf = ({ n, targets, runs, cells, findings }: Transfer) => ({
   cells: cells.map((cell) => ({ ...cell, accuracy: n === 0 ? 0 : cell.standing / n })),
   findings: findings.map((finding) => ({ ...findingRecord(finding), target: finding.target })),
 });
-
-const write = (out: string, result: TransferResult, html: string): Promise<void> =>
-  writeFilesAtomic(
-    new Map([
-      [join(out, FILES[0]), `${JSON.stringify(result, null, 2)}\n`],
-      [join(out, FILES[1]), html],
-    ]),
-  );

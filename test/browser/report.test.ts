@@ -1,19 +1,10 @@
-/** The report in a real browser: Debian's Chromium, or the one named by the environment variable CHROMIUM. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+/** The report in a real browser. */
+import { describe, expect, it } from 'vitest';
 import { type Result, renderReport } from '../../src/report/index.ts';
 import { fixtureExamples, fixtureResult } from '../fixtures/result.ts';
+import { browserFor, LONG as long, look, PAPER, SCREENS, show } from './chromium.ts';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const folder = mkdtempSync(join(tmpdir(), 'touchstone-report-'));
-const shots = join(folder, 'screenshots');
-let browser: BrowserContext | undefined;
-
-const long = 'a_very_long_name_without_a_single_place_to_break_it_'.repeat(4);
+const browser = browserFor('report');
 
 /** What stresses the layout: long names, many digits, a sweep to 1, a verdict against the number. */
 function awkwardResult(): Result {
@@ -75,85 +66,26 @@ const reports: [string, Result, string[]][] = [
   ['awkward', awkwardResult(), ['epsilon', 'classes', 'loss-epochs', 'accuracy-backwards']],
 ];
 
-beforeAll(async () => {
-  if (!existsSync(executablePath)) {
-    throw new Error(
-      `no Chromium at ${executablePath}: run apt-get install -y chromium, or set CHROMIUM to the path of one`,
-    );
-  }
-  mkdirSync(shots);
-  // Playwright passes the folder as --user-data-dir: new, so that nothing of another run is seen.
-  browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
-    executablePath,
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  rmSync(join(folder, 'profile'), { recursive: true, force: true });
-  console.info(`screenshots: ${shots}`);
-});
-
-/** Opens a report and collects what it says to the console and asks of the network. */
-async function open(
-  name: string,
-  result: Result,
-): Promise<{ page: Page; noise: string[]; requests: string[]; url: string }> {
-  const file = join(folder, `${name}.html`);
-  writeFileSync(file, renderReport(result, { examples: fixtureExamples() }));
-  const url = pathToFileURL(file).href;
-  const page = await browser!.newPage();
-  const noise: string[] = [];
-  const requests: string[] = [];
-  page.on('console', (message) => noise.push(`${message.type()}: ${message.text()}`));
-  page.on('pageerror', (error) => noise.push(error.message));
-  page.on('dialog', (dialog) => noise.push(`dialog: ${dialog.message()}`));
-  page.on('request', (request) => {
-    if (!request.url().startsWith('data:')) requests.push(request.url());
-  });
-  await page.goto(url, { waitUntil: 'load' });
-  return { page, noise, requests, url };
-}
-
-interface Seen {
-  readonly svgs: readonly [number, number][];
-  readonly images: readonly [boolean, number][];
-  readonly overflow: number;
-}
-
-// Strings, as this project's types know no DOM: they run in the browser.
-const look = `({
-  svgs: [...document.querySelectorAll('figure svg.plot')].map((s) => { const b = s.getBoundingClientRect(); return [b.width, b.height]; }),
-  images: [...document.images].map((i) => [i.complete, i.naturalWidth]),
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-})`;
+const open = (name: string, result: Result) =>
+  browser.open(name, renderReport(result, { examples: fixtureExamples() }));
 
 describe.each(reports)('report %s', (name, result, figures) => {
   it('is silent, complete, and fits phones, desks and paper, light and dark', async () => {
     const { page, noise, requests, url } = await open(name, result);
-    for (const [media, width, colorScheme] of [
-      ['screen', 390, 'light'],
-      ['screen', 390, 'dark'],
-      ['screen', 1280, 'light'],
-      ['screen', 1280, 'dark'],
-      ['print', 720, 'dark'],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ media, colorScheme });
+    for (const medium of [...SCREENS, ['print', 720, 'dark']] as const) {
+      const [media, width, colorScheme] = medium;
+      await show(page, medium);
       for (const id of figures) expect(await page.locator(`#figure-${id}`).isVisible(), id).toBe(true);
-      const seen = await page.evaluate<Seen>(look);
+      const seen = await look(page);
       expect(seen.svgs).toHaveLength(result.training ? 5 : 1);
       for (const [w, h] of seen.svgs) expect(w > 250 && h > 150, `${w} × ${h} at ${width}`).toBe(true);
       expect(seen.images).toHaveLength(24);
       for (const image of seen.images) expect(image).toEqual([true, 28]);
       expect(seen.overflow, `horizontal overflow at ${width}`).toBe(0);
-      const paper = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
       const dark = media === 'screen' && colorScheme === 'dark';
-      expect(paper).toBe(dark ? 'rgb(23, 25, 27)' : 'rgb(253, 252, 249)');
+      expect(seen.paper).toBe(dark ? PAPER.dark : PAPER.light);
       await page.screenshot({
-        path: join(shots, `${name}-${width}-${colorScheme}-${media}.png`),
+        path: browser.shot(`${name}-${width}-${colorScheme}-${media}`),
         fullPage: true,
       });
     }

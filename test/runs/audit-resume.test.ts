@@ -148,7 +148,7 @@ describe('an audit that is killed', () => {
 
   it('ends, by the same command, in the same result', async () => {
     let kills = 0;
-    for (let after = 1500; (await killed('killed', after)) === null; after += 500) {
+    for (let after = 1500; (await killed('killed', after)) === null; after *= 1.4) {
       kills += 1;
       for (const name of fs.existsSync(join(folder, 'killed', 'parts'))
         ? fs.readdirSync(join(folder, 'killed', 'parts'))

@@ -1,47 +1,30 @@
 import { defineCommand } from 'citty';
-import { parsePreprocessing } from '../../eval/index.ts';
 import { writeFileAtomic } from '../../io/index.ts';
-import { commandLine, commonArgs, contextOf } from '../common.ts';
-import { parseNorm, radiusParser } from '../norms.ts';
+import { attackArgs, attackRequest, subjectRequest } from '../attack-args.ts';
+import { commonArgs, contextOf, surroundings } from '../common.ts';
 import { parseCount, parseDuration, parseList, parseShare } from '../numbers.ts';
+
+const { model, data, eps, norm, steps, restarts, limit, output, preprocess } = attackArgs;
 
 export const command = defineCommand({
   meta: { name: 'audit', description: 'attack a classifier within ε and report what is left' },
   args: {
-    model: { type: 'positional', description: 'the classifier, an .onnx file', required: true },
-    data: {
-      type: 'string',
-      description: 'mnist | mnist:DIR | cifar10:DIR | FILE.npz …',
-      required: true,
-      valueHint: 'D',
-    },
-    eps: {
-      type: 'string',
-      description: 'radius in pixel space: 8/255 or 0.03',
-      required: true,
-      valueHint: 'E',
-    },
-    norm: { type: 'string', description: 'linf | l2 | l1', default: 'linf' },
+    model,
+    data,
+    eps,
+    norm,
     attacks: {
       type: 'string',
       description:
         'comma-separated; or autoattack, autoattack-plus, autoattack-rand, auto (default: the cheap ones)',
       valueHint: 'a,b',
     },
-    steps: { type: 'string', description: 'steps of iterative attacks (default 40)', valueHint: 'N' },
-    'step-size': { type: 'string', description: 'their step size (default ε/10)', valueHint: 'A' },
-    restarts: { type: 'string', description: 'their random restarts (default 1)', valueHint: 'N' },
-    limit: { type: 'string', description: 'attack the first N images (default 1000)', valueHint: 'N' },
-    output: {
-      type: 'string',
-      description: 'the output that classifies (default: the first)',
-      valueHint: 'NAME',
-    },
-    preprocess: {
-      type: 'string',
-      description: 'what the model wants done to pixels in [0, 1]: imagenet, 0..255, mean=…/std=…',
-      valueHint: 'P',
-    },
+    steps,
+    'step-size': attackArgs['step-size'],
+    restarts,
+    limit,
+    output,
+    preprocess,
     out: {
       type: 'string',
       description: 'folder for result.json, report.html, adversarial.npz',
@@ -56,37 +39,21 @@ export const command = defineCommand({
   },
   async run({ args }) {
     const context = contextOf(args);
-    const norm = parseNorm(args.norm);
-    const radius = radiusParser(norm);
-    const threat = { norm, epsilon: radius(args.eps, 'eps') };
+    const request = { ...attackRequest(args), ...subjectRequest(args) };
     const bar = args['min-robust'] === undefined ? 0 : parseShare(args['min-robust'], 'min-robust');
-    const count = (name: 'steps' | 'restarts' | 'limit' | 'eot') =>
-      args[name] === undefined ? undefined : parseCount(args[name], name);
-    const stepSize = args['step-size'] === undefined ? undefined : radius(args['step-size'], 'step-size');
-    const given = { steps: count('steps'), restarts: count('restarts'), stepSize };
-    const parameters = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
-    const [limit, eot] = [count('limit'), count('eot')];
+    const eot = args.eot === undefined ? undefined : parseCount(args.eot, 'eot');
     const budget = args.budget === undefined ? undefined : parseDuration(args.budget, 'budget');
 
     const { auditRun } = await import('../../runs/audit-run.ts');
     const result = await auditRun({
       model: args.model,
       data: args.data,
-      threat,
+      ...request,
       ...(args.attacks === undefined ? {} : { attacks: parseList(args.attacks) }),
-      parameters,
-      ...(limit === undefined ? {} : { limit }),
       ...(eot === undefined ? {} : { eot }),
       ...(budget === undefined ? {} : { budget }),
-      ...(args.output === undefined ? {} : { output: args.output }),
-      ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
-      ...(args.out === undefined ? {} : { out: args.out }),
-      seed: context.seed,
-      engine: await context.engine(),
-      commandLine: commandLine(),
-      onProgress: (stage, fraction) => context.progress.update(stage, fraction),
+      ...(await surroundings(context)),
       onNotice: (line) => context.progress.line(line),
-      signal: context.signal,
     });
     context.progress.end();
     await context.json(result);

@@ -1,32 +1,26 @@
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { table } from 'table';
-import { parsePreprocessing } from '../../eval/index.ts';
 import { formatShape } from '../../graph/index.ts';
 import type { CheckReport } from '../../runs/check-run.ts';
+import { attackArgs, subjectRequest } from '../attack-args.ts';
 import { commonArgs, contextOf } from '../common.ts';
 import { parseShape } from '../numbers.ts';
+
+const { output, preprocess } = attackArgs;
 
 export const command = defineCommand({
   meta: { name: 'check', description: 'what kind of model is this, and can attacks on it be believed?' },
   args: {
     model: { type: 'positional', description: 'an .onnx file', required: true },
     data: { type: 'string', description: 'real images to check with (default: noise)', valueHint: 'D' },
-    output: {
-      type: 'string',
-      description: 'the output that classifies (default: the first)',
-      valueHint: 'NAME',
-    },
+    output,
     image: {
       type: 'string',
       description: 'shape of one image, where the model leaves it open',
       valueHint: 'CxHxW',
     },
-    preprocess: {
-      type: 'string',
-      description: 'what the model wants done to pixels in [0, 1]: imagenet, 0..255, mean=…/std=…',
-      valueHint: 'P',
-    },
+    preprocess,
     ...commonArgs,
   },
   async run({ args }) {
@@ -35,9 +29,8 @@ export const command = defineCommand({
     const report = await checkRun({
       model: args.model,
       ...(args.data === undefined ? {} : { data: args.data }),
-      ...(args.output === undefined ? {} : { output: args.output }),
+      ...subjectRequest(args),
       ...(args.image === undefined ? {} : { image: parseShape(args.image, 'image') }),
-      ...(args.preprocess === undefined ? {} : { preprocessing: parsePreprocessing(args.preprocess) }),
       seed: context.seed,
       engine: await context.engine(),
     });

@@ -7,7 +7,8 @@
  * within the radius, of which DeepFool itself knows nothing.
  *
  * What the paper leaves open is as in the authors' code: the model is linearised at the overshot point. Not as in the paper: what is tried
- * is clipped to [0, 1].
+ * is clipped to [0, 1]. Where walls hold pixels back, steps as long as the way that is left come ever nearer to the boundary and do
+ * not cross it: so from the second on none is shorter than 1e-4.
  *
  * Cost per sample and step: one forward and one backward pass for each of min(10, K) − 1 classes, and one forward; one forward more in all.
  */
@@ -28,18 +29,30 @@ import {
 
 /** η. */
 const OVERSHOOT = 0.02;
+/** Of a step after the first, in the attack's norm. */
+const SHORTEST = 1e-4;
 /** Besides the image's own. */
 const CLASSES = 9;
 
-/** Adds the shortest way to each image's boundary to `total`, and goes to the clean image plus the overshot total. */
-function step(batch: Batch, total: Float32Array, { value, normal }: Boundary, norm: Norm): void {
+/**
+ * Adds the shortest way to each image's boundary to `total`, and goes to the clean image plus the overshot total.
+ *
+ * @param least what is added is no shorter
+ */
+function step(
+  batch: Batch,
+  total: Float32Array,
+  { value, normal }: Boundary,
+  norm: Norm,
+  least: number,
+): void {
   const { indices, clean, current } = batch;
   const size = imageSize(clean);
   for (let row = 0; row < indices.length; row++) {
     const from = row * size;
     const steepness = lengths[dual[norm]](normal, from, size);
     if (!(steepness > 0 && steepness < Number.POSITIVE_INFINITY)) continue;
-    const distance = Math.abs(value[row]!) / steepness;
+    const distance = Math.max(Math.abs(value[row]!) / steepness, least);
     for (let i = from; i < from + size; i++) {
       // r = |f|/‖w‖₂ · w/‖w‖₂ for L2, |f|/‖w‖₁ · sign w for L∞
       const way = norm === 'linf' ? Math.sign(normal[i]!) : normal[i]! / steepness;
@@ -74,7 +87,7 @@ export async function walkToBoundary(
   let batch = rowsOf(all, standing(all, logits));
   let total: Float32Array = new Float32Array(batch.current.length);
   for (let t = 0; t < steps && batch.indices.length > 0 && !signal?.aborted; t++) {
-    step(batch, total, await nearestBoundary(classifier, batch, norm), norm);
+    step(batch, total, await nearestBoundary(classifier, batch, norm), norm, t === 0 ? 0 : SHORTEST);
     const { shape } = batch.clean;
     const rows = standing(batch, await classifier.logits({ data: batch.current, shape }));
     total = gather({ data: total, shape }, rows).data;

@@ -18,7 +18,7 @@ const inputOf = ({ classifier, x, y }: Problem, norm: Norm, epsilon: number | Fl
 
 const rowOf = (data: Float32Array, n: number) => Array.from(data.subarray(n * SIZE, (n + 1) * SIZE));
 
-/** Alg. 2 in float64 (and its form for L∞), with the clipping to [0, 1]. @returns what it finds, and in how many steps */
+/** Alg. 2 in float64 (and its form for L∞), with the clipping to [0, 1], and after the first no step below 1e-4. @returns what it finds, and in how many steps */
 function slow(
   { network, x, y }: Awaited<ReturnType<typeof curvedProblem>>,
   n: number,
@@ -36,11 +36,12 @@ function slow(
       const f = Math.abs(score - z[label]!);
       const [sum, square] = [w.reduce((s, v) => s + Math.abs(v), 0), w.reduce((s, v) => s + v * v, 0)];
       return norm === 'linf'
-        ? [{ length: f / sum, r: w.map((v) => (f / sum) * Math.sign(v)) }]
-        : [{ length: f / Math.sqrt(square), r: w.map((v) => (f / square) * v) }];
+        ? [{ length: f / sum, along: w.map(Math.sign) }]
+        : [{ length: f / Math.sqrt(square), along: w.map((v) => v / Math.sqrt(square)) }];
     });
-    const { r } = ways.reduce((best, way) => (way.length < best.length ? way : best));
-    for (const [i, v] of r.entries()) total[i]! += v;
+    const { length, along } = ways.reduce((best, way) => (way.length < best.length ? way : best));
+    const far = steps === 1 ? length : Math.max(length, 1e-4);
+    for (const [i, v] of along.entries()) total[i]! += far * v;
     image = x0.map((v, i) => Math.min(1, Math.max(0, v + 1.02 * total[i]!)));
     const scores = network.logits(image);
     if (scores.indexOf(Math.max(...scores)) !== label) return { image, steps };
@@ -110,6 +111,31 @@ describe('DeepFool', () => {
     }
     expect(compared).toBeGreaterThan(80);
     expect(many, 'curved enough for a second step').toBeGreaterThan(10);
+  });
+
+  it.each(NORMS)('under %s crosses boundaries that walls hold it back from', async (norm) => {
+    // z₀ − z₁ = Σxᵢ − 3.2 with pixels of 0 and of 0.6 to 0.75: all must fall, half of them cannot, and each step comes half as near.
+    const n = 16;
+    const high = (i: number) => 0.6 + (0.15 * Math.floor(i / SIZE)) / n;
+    const x = {
+      data: Float32Array.from({ length: n * SIZE }, (_, i) => (i % 2 === 0 ? high(i) : 0)),
+      shape: [n, 3, 2, 2],
+    };
+    const classifier = fake({
+      classes: 2,
+      logits: (image) => [image.reduce((sum, v) => sum + v, -3.2), 0],
+      gradient: () => new Array(SIZE).fill(-1),
+    });
+    const input = inputOf({ classifier, x, y: new Int32Array(n) }, norm, 10);
+    const { distances, broken } = await walkToBoundary(input, { steps: 16 });
+    expect(broken).not.toContain(false);
+    for (const [i, distance] of distances.entries()) {
+      // The six pixels that can move share what is too much; beyond that, two steps of 1e-4.
+      const shared = (6 * high(i * SIZE) - 3.2) / 6;
+      const nearest = norm === 'linf' ? shared : shared * Math.sqrt(6);
+      expect(distance).toBeGreaterThan(nearest);
+      expect(distance).toBeLessThan(nearest + 2.1e-4);
+    }
   });
 
   it('looks at the ten likeliest classes of the clean image alone', async () => {
