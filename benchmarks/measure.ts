@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { key, permutation } from '../src/random/index.ts';
 
 /** The value below which a share of the others lies, by linear interpolation between neighbours (R's type 7). */
 export function quantile(values: readonly number[], share: number): number {
@@ -11,14 +12,16 @@ export function quantile(values: readonly number[], share: number): number {
 /** The middle value; of an even number, the mean of the two in the middle. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-/** Threads spin for a while after their work, and would take the cores from whoever runs next. */
-const REST = 30;
+/** Threads spin for a while after their work, and would take the cores from whoever runs next: milliseconds. */
+export const REST = 30;
 
 export interface InterleavedOptions {
   /** Work that takes longer, in milliseconds, runs once per round: what is cold at its start does not count. @default ∞ */
   readonly warmUpBelow?: number;
   /** After so many seconds no further round starts, once three are there. @default ∞ */
   readonly seconds?: number;
+  /** Another order in each round, so that nothing always runs after the same. @default false */
+  readonly shuffle?: boolean;
 }
 
 /** Rounds that a time limit leaves: fewer have no quartiles. */
@@ -28,14 +31,21 @@ const LEAST_ROUNDS = 3;
 export async function interleaved(
   rounds: number,
   work: Readonly<Record<string, () => Promise<number>>>,
-  { warmUpBelow = Number.POSITIVE_INFINITY, seconds = Number.POSITIVE_INFINITY }: InterleavedOptions = {},
+  {
+    warmUpBelow = Number.POSITIVE_INFINITY,
+    seconds = Number.POSITIVE_INFINITY,
+    shuffle = false,
+  }: InterleavedOptions = {},
 ): Promise<Record<string, number[]>> {
   const samples: Record<string, number[]> = Object.fromEntries(Object.keys(work).map((name) => [name, []]));
   const last: Record<string, number> = {};
+  const all = Object.entries(work);
   const start = performance.now();
   for (let round = -1; round < rounds; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > 1000 * seconds) break;
-    for (const [name, run] of Object.entries(work)) {
+    const order = shuffle ? permutation(key(0).fold('round', round + 1), all.length) : all.keys();
+    for (const at of order) {
+      const [name, run] = all[at]!;
       await setTimeout(REST);
       if ((last[name] ?? 0) < warmUpBelow) await run(); // caches and clocks are cold after a rest
       const milliseconds = await run();

@@ -17,12 +17,16 @@ import { common, settings } from './settings.ts';
 /** Steps of the PGD on held-out images: few, as it only shows that a method learns. */
 export const VALIDATION_STEPS = 5;
 
-export interface Job {
-  readonly method: MethodName;
+/** A run that is to be in a folder. */
+export interface Training {
   /** A training run's folder, with `bench.json` in it. */
   readonly dir: string;
   readonly options: RunOptions;
   readonly recipe: RunRecipe;
+}
+
+export interface Job extends Training {
+  readonly method: MethodName;
 }
 
 /**
@@ -47,10 +51,11 @@ export async function jobsOf(options: MethodsOptions): Promise<{ jobs: Job[]; tr
   return { jobs, train };
 }
 
-export const isBegun = ({ dir }: Job): Promise<boolean> => fs.pathExists(join(dir, 'run.json'));
+export const isBegun = ({ dir }: Pick<Training, 'dir'>): Promise<boolean> =>
+  fs.pathExists(join(dir, 'run.json'));
 
 /** @throws E_FILE where the folder holds a run with other settings, or from another machine */
-async function assertSame(job: Job, train: DataSet): Promise<void> {
+export async function assertSame(job: Training, train: DataSet): Promise<void> {
   if (!(await isBegun(job))) return;
   const { run } = await openFolder(job.dir);
   const { cpu, cores } = machine();
@@ -108,7 +113,8 @@ export async function standingOf(job: Job, request: EvaluationRequest, images: n
   return { measured, run, isTrained };
 }
 
-const epochsOf = (run: RunRecord | undefined, { seconds }: Notes): MethodEpoch[] =>
+/** The epochs of a run, with the medians of their mini-batches. */
+export const epochsOf = (run: RunRecord | undefined, { seconds }: Notes): MethodEpoch[] =>
   (run?.history ?? []).map((e) => ({
     epoch: e.epoch,
     loss: e.loss,

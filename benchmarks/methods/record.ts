@@ -30,7 +30,7 @@ export const evaluation = z.object({
 });
 export type Evaluation = z.infer<typeof evaluation>;
 
-const epoch = z.object({
+export const epoch = z.object({
   epoch: z.int().positive(),
   loss: z.number(),
   trainAccuracy: share,

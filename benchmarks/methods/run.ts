@@ -5,13 +5,14 @@ import { TouchstoneError } from '../../src/errors.ts';
 import { machine, tool } from '../../src/io/index.ts';
 import { openEngine } from '../../src/runs/open-engine.ts';
 import { openFolder } from '../../src/runs/run-folder.ts';
-import { type RunControls, type RunRecord, resumeRun, startRun } from '../../src/runs/train-run.ts';
+import type { RunRecord } from '../../src/runs/train-run.ts';
 import { attackParameters, type EvaluationRequest, evaluate } from './evaluate.ts';
 import { isBegun, type Job, jobsOf, type Standing, standingOf, VALIDATION_STEPS } from './jobs.ts';
-import { readNotes, stopwatch, writeNotes } from './notes.ts';
+import { readNotes, writeNotes } from './notes.ts';
 import type { MethodsOptions } from './options.ts';
 import { type MethodsRecord, rowsOf } from './record.ts';
 import { common } from './settings.ts';
+import { lineOf, stopsAll, trainInFolder } from './training.ts';
 
 /** What all methods share; the data may be others. */
 const { data: _, ...shared } = common;
@@ -123,36 +124,25 @@ class Bench {
   async #trainOne(job: Job): Promise<void> {
     if (this.#standing(job).isTrained) return;
     const { signal, progress } = this.#controls;
-    const { seconds, ...notes } = await readNotes(job.dir);
-    const save = (failure: string | null = null) => writeNotes(job.dir, { ...notes, seconds, failure });
-    const tick = stopwatch(seconds);
-    const controls: RunControls = {
-      signal,
-      onNotice: (line) => progress.line(line),
-      onProgress: (p) => {
-        tick(p);
-        const facts = [
-          `epoch ${p.epoch}/${p.epochs}`,
-          `loss ${p.loss.toFixed(3)}`,
-          `accuracy ${percent(p.accuracy)}`,
-          ...this.#timeLeft(p.secondsLeft),
-        ];
-        const done = (p.epoch - 1 + p.batch / p.batches) / p.epochs;
-        progress.update(this.#label(job), done, facts.join(' · '), { timeLeft: false });
-      },
-      onEpoch: () => save(),
-    };
+    const { data } = this.#options;
     try {
-      if (await isBegun(job)) await resumeRun(job.dir, { ...controls, data: this.#options.data });
-      else await startRun({ ...job.options, out: job.dir }, controls);
-    } catch (error) {
-      // It would diverge again, bit for bit.
-      if (error instanceof TouchstoneError && error.code === 'E_RANGE') await save(error.message);
+      await trainInFolder(job, {
+        ...{ data, signal },
+        onNotice: (line) => progress.line(line),
+        onProgress: (p) => {
+          const facts = [
+            `epoch ${p.epoch}/${p.epochs}`,
+            `loss ${p.loss.toFixed(3)}`,
+            `accuracy ${percent(p.accuracy)}`,
+            ...this.#timeLeft(p.secondsLeft),
+          ];
+          const done = (p.epoch - 1 + p.batch / p.batches) / p.epochs;
+          progress.update(this.#label(job), done, facts.join(' · '), { timeLeft: false });
+        },
+      });
+    } finally {
       await this.#read(job);
-      throw error;
     }
-    await save();
-    await this.#read(job);
     signal.throwIfAborted();
   }
 
@@ -245,11 +235,4 @@ class Bench {
   }
 }
 
-/** What is wrong with the disk or the data is wrong for every method. */
-const stopsAll = (error: unknown): boolean =>
-  error instanceof TouchstoneError && ['E_WRITE', 'E_FILE', 'E_DATA'].includes(error.code);
-
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-const lineOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 300);

@@ -4,8 +4,8 @@ Requests: {"do": "hello", "device": "auto"|"cpu"|"cuda"} says on what it compute
 "weights", "architecture"?, "graph"?, "fuse"?, "channelsLast"?, "as"?} reads a network (graph: any .onnx, node by node),
 {"do": "forget", "use"} drops it; {"do":
 "forward"|"gradient"|"pgd-step"|"pgd-10"|"pgd-10-apart"|"train-step"|"rat-10", "use"?, "batch", "shape"} are the phases of
-engines/phases.ts, with its PGD and SGD, and answer with the passes through the network, too; {"do": "pgd", "data",
-"limit", "eps", "alpha", "steps"}; {"do": "export", "net", "out", "as"?} builds a network of nets.py, writes it as ONNX
+engines/phases.ts, with its PGD and SGD, and answer with the passes through the network, too; attacks.py
+has what attacks; {"do": "export", "net", "out", "as"?} builds a network of nets.py, writes it as ONNX
 and loads it; {"do": "adjoint", "model", "ours", "batch", "shape"} has onnx-ad differentiate a file and loads what we
 made of it; {"do": "runGraph", "which": "ours"|"onnx-ad"} runs one.
 """
@@ -28,6 +28,7 @@ except ImportError as error:
     sys.exit(0)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
+import attacks  # noqa: E402
 import touchstone_torch  # noqa: E402
 from touchstone_torch import (  # noqa: E402
     ARCHITECTURES,
@@ -199,21 +200,6 @@ def phase(run):
     return counted
 
 
-def pgd(request):
-    import torchattacks
-
-    archive = np.load(request["data"])
-    n = request["limit"]
-    x, y = torch.from_numpy(archive["x"][:n]), torch.from_numpy(archive["y"][:n].astype("int64"))
-    net = network(request).frozen
-    attack = torchattacks.PGD(net, eps=request["eps"], alpha=request["alpha"], steps=request["steps"])
-    start = time.perf_counter()
-    adversarial = attack(x, y)
-    with torch.no_grad():
-        robust = (net(adversarial).argmax(1) == y).float().mean().item()
-    return {"seconds": time.perf_counter() - start, "robustAccuracy": robust}
-
-
 def autoattack(request):
     """The authors' own code, from a checkout on PYTHONPATH: survivors and seconds after each stage, images passed forward."""
     from autoattack import AutoAttack
@@ -339,12 +325,12 @@ def load(request):
 
 
 REQUESTS = {
-    "hello": hello, "load": load, "forget": forget, "pgd": pgd, "export": export, "adjoint": differentiate,
+    "hello": hello, "load": load, "forget": forget, "export": export, "adjoint": differentiate,
     "runGraph": run_graph, "autoattack": autoattack, "forward": phase(forward), "gradient": phase(gradient),
     "pgd-step": phase(lambda request: pgd_steps(request, 1)),
     "pgd-10": phase(lambda request: pgd_steps(request, request["steps"])),
     "pgd-10-apart": phase(lambda request: pgd_steps(request, request["steps"], apart=True)),
-    "train-step": phase(descend), "rat-10": phase(rat),
+    "train-step": phase(descend), "rat-10": phase(rat), **attacks.REQUESTS,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ export interface AugmentOptions {
  * draws its own; `y` and the shape stay as they are.
  *
  * @param batch x [N, C, H, W] in [0, 1]; left unchanged
+ * @phase augment: pad, crop, mirror
  */
 export function augment(batch: Batch, key: Key, options: AugmentOptions = {}): Batch {
   const { pad = 4, flip = true } = options;

@@ -110,6 +110,7 @@ function checkIndex(data: DataSet, index: number | undefined): number {
  *
  * @returns x [N, C, H, W] in [0, 1]: bytes are divided by 255 in float32, exactly as NumPy does; y [N]
  * @throws TouchstoneError E_RANGE for an index outside 0…n−1.
+ * @phase batch: the images of a mini-batch
  */
 export function batch(data: DataSet, indices: ArrayLike<number>): Batch {
   const { images, labels, shape } = data;

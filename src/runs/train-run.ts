@@ -208,7 +208,12 @@ async function readInitial(path: string, data: DataSet): Promise<InitialFile & {
   return { name: basename(path), sha256: sha256(bytes), classes, bytes };
 }
 
-function trainOptionsOf(recipe: RunRecipe, data: DataSet, trainee: Trainee): Omit<TrainOptions, 'engine'> {
+/** What a run with these settings asks of `train`. */
+export function trainOptionsOf(
+  recipe: RunRecipe,
+  data: DataSet,
+  trainee: Trainee,
+): Omit<TrainOptions, 'engine'> {
   const { epsilon, schedule, validation } = recipe;
   const companion = companionOf(recipe, data.shape);
   const trained = data.n - validation;

@@ -39,6 +39,8 @@ const first: Kind = async ({ learner, x, y }, { of }) => {
  * Eq. (10): H ≈ diag(∂²ℓ/∂xᵢ²), which the paper gives no way to come by. Here it is the mean of v ⊙ Hv over random signs v,
  * whose expectation it is (Hutchinson; Bekas, Kokiopoulou, Saad, "An estimator for the diagonal of a matrix", 2007); the first
  * product comes with J. #BP 1 + probes.
+ *
+ * @phase GAAT eq. 10: Hessian build by probes of the diagonal
  */
 const diagonal: Kind = async (args, { of }) => {
   const { learner, x, y, options, key } = args;
@@ -59,7 +61,11 @@ const diagonal: Kind = async (args, { of }) => {
   };
 };
 
-/** Eq. (5) as it stands: Hδ anew at each step, by differentiating twice; that of δ⁰ comes with J. #BP 1 + T. */
+/**
+ * Eq. (5) as it stands: Hδ anew at each step, by differentiating twice; that of δ⁰ comes with J. #BP 1 + T.
+ *
+ * @phase GAAT eq. 5: J and the exact Hδ
+ */
 const exact: Kind = async ({ learner, x, y, steps }, { of, delta: delta0 }) => {
   const { gradient, hvp, ...rest } = await learner.hessianVector(x, y, delta0, of);
   return {

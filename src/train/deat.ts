@@ -18,7 +18,11 @@ import { replays } from './replay.ts';
 /** α = 10/255 at ε = 8/255, §5. */
 const attack = { steps: 1, stepSize: 1.25 } as const;
 
-/** δ⁰, by default uniform in the ball (§5.4). */ // Alg. 1, l. 4
+/**
+ * δ⁰, by default uniform in the ball (§5.4).
+ *
+ * @phase DEAT line 4: the start
+ */ // Alg. 1, l. 4
 export const initialDelta = ({ x, threat: { epsilon }, options, key }: StepArguments): Float32Array =>
   options.start === 'random'
     ? uniform(key.fold('start'), x.data.length, -epsilon, epsilon)

@@ -28,9 +28,10 @@ import {
   type StepRecord,
   type Update,
 } from './method.ts';
-import { reconstruction, tradesObjective } from './objectives/index.ts';
+import { reconstruction } from './objectives/index.ts';
 import type { MethodOptions } from './options.ts';
 import { rivalGradients } from './rivals.ts';
+import { tradesAdversary } from './trades.ts';
 
 /** What the linearised network says of each sample. */
 interface Boundary {
@@ -64,7 +65,11 @@ function forEachVote(
   });
 }
 
-/** x^eFGSM = P(x + P(κ)), κ ~ N(sign(Γ)ε, σ²). */ // eqs. 11, 14
+/**
+ * x^eFGSM = P(x + P(κ)), κ ~ N(sign(Γ)ε, σ²).
+ *
+ * @phase eFGSM eqs. 11, 14: the start
+ */ // eqs. 11, 14
 export function start(args: StepArguments): Images {
   const { x, threat, options, key } = args;
   const at = normal(key.fold('kappa'), x.data.length, 0, options.sigma * threat.epsilon);
@@ -76,7 +81,11 @@ export function start(args: StepArguments): Images {
   return { data: at, shape: x.shape };
 }
 
-/** Δ = min_{i≠t} |Z_t − Z_i| / ‖∇Z_t − ∇Z_i‖₁: a backward pass for each i. */ // eq. 12
+/**
+ * Δ = min_{i≠t} |Z_t − Z_i| / ‖∇Z_t − ∇Z_i‖₁: a backward pass for each i.
+ *
+ * @phase eFGSM eq. 12, Δ: the nearest boundary
+ */ // eq. 12
 export async function nearestBoundary(
   { learner, x, y, options }: StepArguments,
   at: Images,
@@ -116,7 +125,11 @@ function takeNearer(
   });
 }
 
-/** x_adv = P(x^eFGSM + sign(∇Z)·Δ). */ // eq. 12
+/**
+ * x_adv = P(x^eFGSM + sign(∇Z)·Δ).
+ *
+ * @phase eFGSM eq. 12, x_adv: the step across
+ */ // eq. 12
 export function stepAcross(
   { x, threat, options }: StepArguments,
   at: Images,
@@ -131,7 +144,11 @@ export function stepAcross(
   return { data, shape: x.shape };
 }
 
-/** Γ ← 0.95Γ + sign(x_adv − x), once per image and epoch. */ // eq. 13
+/**
+ * Γ ← 0.95Γ + sign(x_adv − x), once per image and epoch.
+ *
+ * @phase eFGSM eq. 13: the votes
+ */ // eq. 13
 export function vote(args: StepArguments, adversarial: Images): void {
   const { x, indices, options, state } = args;
   const size = imageSize(x);
@@ -162,6 +179,14 @@ async function step(
   });
 }
 
+/**
+ * Classifier and reconstructor learn together.
+ *
+ * @phase eFGSM eq. 16: one update of both networks
+ */ // eq. 16
+export const learnBoth = ({ learner, x, y }: StepArguments, adversarial: Images): Promise<Update> =>
+  learner.update(adversarial, y, { objective: reconstruction, feeds: { clean: x } });
+
 const source =
   'Chen, Lee, "Towards Fast and Robust Adversarial Training for Image Classification", ACCV 2020';
 const defaults = { smoothing: 0.1, decay: 0.95, sigma: 0.5, rivals: 0, reach: 'free' } as const;
@@ -184,10 +209,7 @@ export const efgsmReconstructor: Method = {
   companion: 'reconstructor',
   tracksPixels: true,
   begin,
-  step: (args) =>
-    step(args, (adversarial) =>
-      args.learner.update(adversarial, args.y, { objective: reconstruction, feeds: { clean: args.x } }),
-    ),
+  step: (args) => step(args, (adversarial) => learnBoth(args, adversarial)),
 };
 
 export const efgsmTrades: Method = {
@@ -197,8 +219,5 @@ export const efgsmTrades: Method = {
   defaults: { ...defaults, beta: 6 },
   tracksPixels: true,
   begin,
-  step: (args) =>
-    step(args, (adversarial) =>
-      args.learner.update(args.x, args.y, { objective: tradesObjective, feeds: { adversarial } }),
-    ),
+  step: (args) => step(args, (adversarial) => tradesAdversary.learn(args, adversarial)),
 };

@@ -26,30 +26,54 @@ function gatherRequest(
   };
 }
 
+/** An attack under way. */
+interface Chase {
+  readonly args: StepArguments;
+  /** The loss that x′ ascends. */
+  readonly request: LossRequest;
+  /** x′, shaped as x. */
+  readonly data: Float32Array;
+  /** τ of each sample, `[N]`. */
+  readonly patience: Int32Array;
+}
+
+/**
+ * One step on the samples that are still attacked; x′ and τ in place.
+ *
+ * @returns those that go on
+ * @phase FAT: one step
+ */ // Alg. 1
+export async function friendlyStep(
+  { args: { learner, x, y, threat, stepSize }, request, data, patience }: Chase,
+  active: readonly number[],
+): Promise<number[]> {
+  const size = imageSize(x);
+  const { logits, next } = await learner.ascend(
+    gather({ data, shape: x.shape }, active),
+    gatherLabels(y, active),
+    gather(x, active),
+    { ...gatherRequest(request, active, learner.classes), threat, stepSize },
+  );
+  const predicted = predictions(logits, learner.classes);
+  return active.filter((n, i) => {
+    const lost = predicted[i] !== y[n];
+    if (lost && patience[n] === 0) return false; // Alg. 1: break
+    if (lost) patience[n]! -= 1; // τ ← τ − 1
+    data.set(next.subarray(i * size, (i + 1) * size), n * size); // x′ ← Π(x′ + α·sign ∇ℓ(x′))
+    return true;
+  });
+}
+
 /** x′ per sample, and the mean number of steps that made it. */ // Alg. 1
 export async function friendlyPerturb(args: StepArguments, adversary: Adversary) {
-  const { learner, x, y, threat, steps, stepSize, options } = args;
-  const size = imageSize(x);
+  const { x, y, steps, options } = args;
   const request = await adversary.ascends(args);
   const data = adversary.start(args);
   const patience = new Int32Array(y.length).fill(options.patience); // τ
   let active = Array.from(y.keys());
   let taken = 0;
   for (let k = 0; k < steps && active.length > 0; k++) {
-    const { logits, next } = await learner.ascend(
-      gather({ data, shape: x.shape }, active),
-      gatherLabels(y, active),
-      gather(x, active),
-      { ...gatherRequest(request, active, learner.classes), threat, stepSize },
-    );
-    const predicted = predictions(logits, learner.classes);
-    active = active.filter((n, i) => {
-      const lost = predicted[i] !== y[n];
-      if (lost && patience[n] === 0) return false; // Alg. 1: break
-      if (lost) patience[n]! -= 1; // τ ← τ − 1
-      data.set(next.subarray(i * size, (i + 1) * size), n * size); // x′ ← Π(x′ + α·sign ∇ℓ(x′))
-      return true;
-    });
+    active = await friendlyStep({ args, request, data, patience }, active);
     taken += active.length;
   }
   return { adversarial: { data, shape: x.shape }, attackSteps: taken / y.length };

@@ -45,13 +45,21 @@ const requestOf = (options: MethodOptions): LossRequest => ({ loss: kindOf(optio
 
 const differenceTo = (x: Images, at: Float32Array): Float32Array => at.map((v, i) => v - x.data[i]!);
 
-/** ℓ(x), J and what H is made of. */ // Alg. 2, l. 4–6
+/**
+ * ℓ(x), J and what H is made of.
+ *
+ * @phase GAAT lines 4-6: Hessian build
+ */ // Alg. 2, l. 4–6
 export async function expand(args: StepArguments, from: Float32Array): Promise<Expansion> {
   const { x, options } = args;
   return curvatures[options.hessian](args, { of: requestOf(options), delta: differenceTo(x, from) });
 }
 
-/** T steps of δ = clip(δ + α·sign(J + Hδ), ±ε). */ // Alg. 2, l. 7–10
+/**
+ * T steps of δ = clip(δ + α·sign(J + Hδ), ±ε).
+ *
+ * @phase GAAT lines 8-9: one approximated step
+ */ // Alg. 2, l. 7–10
 export async function gaatSteps(
   { x, threat, steps, stepSize, options }: StepArguments,
   from: Float32Array,
@@ -71,7 +79,11 @@ export async function gaatSteps(
   return { adversarial };
 }
 
-/** x + δᵀ, and what it was made from. */ // Alg. 2, l. 4–10
+/**
+ * x + δᵀ, and what it was made from.
+ *
+ * @phase GAAT lines 4-10: T approximated steps
+ */ // Alg. 2, l. 4–10
 export async function gaatPerturb(args: StepArguments, from: Float32Array): Promise<Found> {
   const expansion = await expand(args, from); // Alg. 2, l. 4–6
   const climbed = await gaatSteps(args, from, expansion); // Alg. 2, l. 7–10

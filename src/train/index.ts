@@ -16,6 +16,8 @@ import { trades, tradesAdversary } from './trades.ts';
 export type { Adversary } from './adversary.ts';
 export { createLearner, type EngineLearner, type LearnerOptions } from './learner.ts';
 export {
+  learnerOf,
+  openTrainer,
   type Sample,
   type Samples,
   type TrainEnd,

@@ -73,6 +73,7 @@ export async function createLearner(
     classes,
     consistent: bnMode === 'train' || statisticNames(model).length === 0,
 
+    /** @phase forward: logits */
     async logits(x) {
       const program = await compiled('logits', () => trainer.compile(logitsProgram(attacked, logits)));
       return floatsOf(await timed('gradient', () => program.run({ x: imageTensor(x) })), 'logits');
@@ -115,6 +116,7 @@ export async function createLearner(
       return floatsOf(await timed('gradient', () => program.run(feeds)), 'hvp');
     },
 
+    /** @phase update: one step of SGD */
     async update(
       x,
       y,

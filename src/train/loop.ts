@@ -98,21 +98,36 @@ export type TrainEnd = 'finished' | 'stopped' | 'interrupted';
  * @throws E_RANGE where the loss is not finite any more
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainEnd> {
-  const { engine, model, settings, from, companion, parameters = parameterNames(model) } = options;
-  const trainer = await engine.trainer({
-    model: companion ? together(model, companion) : model,
-    parameters: [...parameters, ...(companion ? parameterNames(companion) : [])],
-    optimizer: { momentum: settings.momentum, weightDecay: settings.weightDecay },
-  });
+  const { from } = options;
+  const trainer = await openTrainer(options);
   try {
     if (from) trainer.restore(from.state);
-    const learner = await createLearner(trainer, model, { ...settings, companion });
-    const run = new Run(options, trainer, learner);
+    const run = new Run(options, trainer, await learnerOf(options, trainer));
     return yield* run.epochs();
   } finally {
     await trainer.close();
   }
 }
+
+/** The engine's hold on all that a run trains. */
+export const openTrainer = ({
+  engine,
+  model,
+  settings,
+  companion,
+  parameters = parameterNames(model),
+}: TrainOptions): Promise<Trainer> =>
+  engine.trainer({
+    model: companion ? together(model, companion) : model,
+    parameters: [...parameters, ...(companion ? parameterNames(companion) : [])],
+    optimizer: { momentum: settings.momentum, weightDecay: settings.weightDecay },
+  });
+
+/** The model under training as the run's method sees it. */
+export const learnerOf = (
+  { model, settings, companion }: TrainOptions,
+  trainer: Trainer,
+): Promise<EngineLearner> => createLearner(trainer, model, { ...settings, companion });
 
 /** The model with the constants of both, and the nodes that tell which are statistics: what a trainer holds. */
 const together = (model: Graph, companion: Graph): Graph => ({

@@ -25,6 +25,7 @@ export function l1(v: Float32Array): number {
  * x′ ← Π(x′ + α·sign ∇ℓ(x′)), in place.
  *
  * @returns Σ‖∇ℓ(x′)‖₁ over the samples, before the step
+ * @phase DEAT Alg. 4, lines 8-12: one step, and l_X
  */ // Alg. 4, l. 8–10, 12; Alg. 5, l. 5–6
 export async function measuredStep(
   { learner, x, y, threat, stepSize }: StepArguments,

@@ -17,6 +17,7 @@ import { nearby } from './trades.ts';
 export const martAdversary: Adversary = {
   start: nearby,
   ascends: async () => ({}),
+  /** @phase MART: one update */
   learn: ({ learner, x, y }, adversarial) =>
     learner.update(x, y, { objective: martObjective, feeds: { adversarial } }), // BCE + λ·KL·(1 − p_y)
 };

@@ -11,11 +11,19 @@ import { type Images, randomStart } from '../eval/index.ts';
 import type { Adversary } from './adversary.ts';
 import { type LossRequest, type Method, recordOf, type StepArguments, type StepRecord } from './method.ts';
 
-/** x + δ⁰. */ // Alg. 1, l. 4
+/**
+ * x + δ⁰.
+ *
+ * @phase RAT line 4: the start
+ */ // Alg. 1, l. 4
 export const start = ({ x, threat, options, key }: StepArguments): Float32Array =>
   options.start === 'random' ? randomStart(x, threat, key.fold('start')) : x.data.slice();
 
-/** Steps of δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε). */ // Alg. 1, l. 6–7
+/**
+ * Steps of δ = clip(δ + α·sign ∇ℓ(x + δ), ±ε).
+ *
+ * @phase RAT lines 6-7: one PGD step
+ */ // Alg. 1, l. 6–7
 export async function pgdSteps(
   adversarial: Images,
   { learner, x, y, threat, stepSize }: StepArguments,
@@ -25,7 +33,12 @@ export async function pgdSteps(
   return (await learner.ascend(adversarial, y, x, { ...of, threat, stepSize }, count)).next;
 }
 
-/** x + δᵀ. */ // Alg. 1, l. 5–8
+/**
+ * x + δᵀ.
+ *
+ * @phase RAT lines 5-8: T PGD steps
+ * @phase TRADES lines 6-8: T steps on the divergence
+ */ // Alg. 1, l. 5–8
 export async function pgdPerturb(args: StepArguments, from: Float32Array, of?: LossRequest): Promise<Images> {
   const { shape } = args.x;
   if (args.steps === 0) return { data: from, shape };

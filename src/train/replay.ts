@@ -25,7 +25,11 @@ export function moveDelta(
   }
 }
 
-/** ∇ₓ, ∇θ ← ∇ℓ(x + δ), and a step along each; δ in place. */ // Free, Alg. 2, l. 7–12; DEAT, Alg. 1, l. 6–9
+/**
+ * ∇ₓ, ∇θ ← ∇ℓ(x + δ), and a step along each; δ in place.
+ *
+ * @phase DEAT lines 6-9: one replay
+ */ // Free, Alg. 2, l. 7–12; DEAT, Alg. 1, l. 6–9
 export async function replay({ learner, x, y, threat, stepSize }: StepArguments, delta: Float32Array) {
   const { gradient, ...update } = await learner.update(perturbed(x, delta), y, { inputGradient: true });
   moveDelta(delta, gradient!, stepSize, threat.epsilon);

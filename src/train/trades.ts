@@ -18,7 +18,11 @@ import { softmax } from './softmax.ts';
 /** Of the noise that x′ starts from, in pixel space. */
 const DEVIATION = 0.001;
 
-/** x + 0.001·N(0, I). */ // Alg. 1, l. 5
+/**
+ * x + 0.001·N(0, I).
+ *
+ * @phase TRADES line 5: the start
+ */ // Alg. 1, l. 5
 export function nearby({ x, key }: Pick<StepArguments, 'x' | 'key'>): Float32Array {
   const from = normal(key.fold('start'), x.data.length, 0, DEVIATION);
   for (let i = 0; i < from.length; i++) from[i] = from[i]! + x.data[i]!;
@@ -27,9 +31,11 @@ export function nearby({ x, key }: Pick<StepArguments, 'x' | 'key'>): Float32Arr
 
 export const tradesAdversary: Adversary = {
   start: nearby, // Alg. 1, l. 5
+  /** @phase TRADES line 6: f(x), once */
   async ascends({ learner, x }) {
     return { loss: 'kl', q: softmax(await learner.logits(x), learner.classes) }; // f(x)
   },
+  /** @phase TRADES line 10: one update */
   learn: ({ learner, x, y }, adversarial) =>
     learner.update(x, y, { objective: tradesObjective, feeds: { adversarial } }), // Alg. 1, l. 10
 };

@@ -34,6 +34,7 @@ export const commands = {
     'time engines, methods or attacks on this machine, beside their peers',
     () => import('./bench.ts'),
   ),
+  claims: entry('set each number of the papers beside what was measured here', () => import('./claims.ts')),
   data: entry('list and verify data sets', () => import('./data.ts')),
   setup: entry('fetch what npm does not bring: tensorflow or cuda', () => import('./setup.ts')),
   doctor: entry(

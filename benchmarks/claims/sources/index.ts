@@ -1,0 +1,19 @@
+/** Every kind of record that claims are compared with: one file and one line each. */
+import { auditSource } from './audit.ts';
+import { curvesSource } from './curves.ts';
+import { enginesSource } from './engines.ts';
+import { learningSource } from './learning.ts';
+import { longRunSource } from './long-run.ts';
+import { methodsSource } from './methods.ts';
+import { phasesSource } from './phases.ts';
+import type { Source } from './source.ts';
+
+export const sources: readonly Source[] = [
+  methodsSource,
+  longRunSource,
+  learningSource,
+  phasesSource,
+  enginesSource,
+  auditSource,
+  curvesSource,
+];
