@@ -103,6 +103,12 @@ const CASES: Record<string, Case> = {
   },
   'of channels that fill no block': { x: [2, 20, 6, 5], w: [16, 20, 3, 3], convolutions: 0, leaving: 0 },
   'to channels that fill no block': { x: [2, 16, 6, 5], w: [10, 16, 3, 3], convolutions: 0, leaving: 0 },
+  'of many weights and few positions': {
+    ...{ x: [2, 96, 6, 5], w: [96, 96, 3, 3], convolutions: 0, leaving: 0 },
+  },
+  'of many weights and many positions': {
+    ...{ x: [2, 96, 14, 14], w: [96, 96, 3, 3], convolutions: 1, leaving: 1 },
+  },
   'in groups': {
     ...{ x: [2, 32, 6, 5], w: [32, 16, 3, 3], convolutions: 0, leaving: 0 },
     attributes: { group: 2 },

@@ -10,6 +10,7 @@
  * processor has no blocked layout (`blockSize` 1), nothing is changed.
  */
 import {
+  type Dim,
   type Graph,
   GraphBuilder,
   int64,
@@ -35,6 +36,13 @@ const ELEMENTWISE = new Set([
   'Mul',
   'Neg',
 ]);
+
+/**
+ * Weights are rearranged at every run, whatever the batch: that pays where they are few, or where each meets many positions of an
+ * image. Without this, an attack step on VGG-16 at batch 16 took 1.3 times as long as without blocks; with it, 0.99 times.
+ */
+const FEW_WEIGHTS = 65_536;
+const MANY_POSITIONS = 128;
 
 let known: Promise<number> | undefined;
 
@@ -138,7 +146,7 @@ class Blocked {
     return { ...this.#graph, nodes: this.#nodes, initializers: this.#initializers };
   }
 
-  /** Whether it is a convolution of maps by weights, with whole blocks of channels (or, to begin with, less than one). */
+  /** Whether it is a convolution of maps by weights, with whole blocks of channels (or, to begin with, less than one), and pays. */
   #fits(node: Node): boolean {
     const { op, domain, inputs } = node;
     if (
@@ -151,7 +159,11 @@ class Blocked {
     const [m, c, ...kernel] = this.#b.shape(inputs[1]!);
     if (typeof m !== 'number' || typeof c !== 'number' || kernel.length !== 2) return false;
     if (intOf(node, 'group', 1) !== 1) return false;
-    return m % this.#block === 0 && (c < this.#block || c % this.#block === 0);
+    const whole = m % this.#block === 0 && (c < this.#block || c % this.#block === 0);
+    const sizes = (shape: readonly Dim[]) =>
+      shape.reduce<number>((p, d) => p * (typeof d === 'number' ? d : 1), 1);
+    const [weights, positions] = [m * c * sizes(kernel), sizes(this.#b.shape(node.outputs[0]!).slice(2))];
+    return whole && (weights <= FEW_WEIGHTS || positions >= MANY_POSITIONS);
   }
 
   #convolve(node: Node, following: Node | undefined): void {
