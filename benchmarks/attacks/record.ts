@@ -1,6 +1,7 @@
 /** The record of `bench attacks`, and what is computed of its samples. */
 import { z } from 'zod';
 import { median, quantile } from '../measure.ts';
+import { machineShape, toolShape } from '../origin.ts';
 import { fasterOf, ratioOf } from '../ratio.ts';
 import { type BoutName, boutNames, CURVES, type CurveName, TOOLS } from './bouts.ts';
 
@@ -66,14 +67,8 @@ export const attacksRecord = z.object({
   benchmark: z.literal('attacks'),
   date: z.iso.datetime(),
   state: z.enum(['whole', 'interrupted', 'running']),
-  tool: z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() }),
-  machine: z.object({
-    node: z.string(),
-    platform: z.string(),
-    cpu: z.string(),
-    cores: z.int().positive(),
-    memoryGiB: count,
-  }),
+  tool: toolShape,
+  machine: machineShape,
   versions: z.record(z.string(), z.string()),
   threads: z.int().positive(),
   rounds: z.int().positive().describe('asked for'),

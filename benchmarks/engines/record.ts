@@ -1,6 +1,7 @@
 /** The record of `bench engines`. */
 import { z } from 'zod';
 import { median, quantile } from '../measure.ts';
+import { machineShape, toolShape } from '../origin.ts';
 import { phaseNames } from './phases.ts';
 
 const count = z.int().nonnegative();
@@ -26,14 +27,8 @@ const row = z.object({
 
 export const enginesRecord = z.object({
   benchmark: z.literal('engines'),
-  tool: z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() }),
-  machine: z.object({
-    node: z.string(),
-    platform: z.string(),
-    cpu: z.string(),
-    cores: z.int().positive(),
-    memoryGiB: count,
-  }),
+  tool: toolShape,
+  machine: machineShape,
   gpus: z.array(z.string()).describe('where one of the engines ran on them'),
   tf32: z.boolean().describe('whether GPUs may round factors to TF32'),
   threads: z.int().positive(),

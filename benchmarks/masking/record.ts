@@ -1,5 +1,6 @@
 /** The record of `bench masking`. */
 import { z } from 'zod';
+import { machineShape, toolShape } from '../origin.ts';
 
 const share = z.number().min(0).max(1);
 const verdict = z.enum(['pass', 'warn', 'fail']);
@@ -27,14 +28,8 @@ const row = z.object({
 
 export const maskingRecord = z.object({
   benchmark: z.literal('masking'),
-  tool: z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() }),
-  machine: z.object({
-    node: z.string(),
-    platform: z.string(),
-    cpu: z.string(),
-    cores: z.int().positive(),
-    memoryGiB: z.int().nonnegative(),
-  }),
+  tool: toolShape,
+  machine: machineShape,
   threads: z.int().positive(),
   images: z.int().positive(),
   seed: z.int(),

@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { type MethodName, methods } from '../../src/train/index.ts';
 import { median } from '../measure.ts';
+import { machineShape, toolShape } from '../origin.ts';
 import { bestPublished, publishedSaving } from './published.ts';
 
 const count = z.int().nonnegative();
 const seconds = z.number().nonnegative();
 const share = z.number().min(0).max(1);
-const tool = z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() });
 const versions = z.record(z.string(), z.string());
 const method = z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]);
 
@@ -56,7 +56,7 @@ const measured = z.object({
   note: z.string().nullable().describe('how its epochs or passes are to be read'),
   state: z.enum(['done', 'failed', 'pending']),
   failure: z.string().nullable(),
-  trainedBy: z.object({ tool, versions }).nullable(),
+  trainedBy: z.object({ tool: toolShape, versions }).nullable(),
   epochs: z.array(epoch),
   evaluation: evaluation.nullable(),
 });
@@ -88,14 +88,8 @@ export type Row = z.infer<typeof row>;
 export const methodsRecord = z.object({
   benchmark: z.literal('methods'),
   date: z.iso.datetime(),
-  tool,
-  machine: z.object({
-    node: z.string(),
-    platform: z.string(),
-    cpu: z.string(),
-    cores: z.int().positive(),
-    memoryGiB: count,
-  }),
+  tool: toolShape,
+  machine: machineShape,
   training: z.object({
     engine: z.string(),
     device: z.string(),

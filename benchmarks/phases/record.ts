@@ -1,28 +1,24 @@
 /** The record of `bench phases`, and what is computed of it. */
 import { z } from 'zod';
 import { type MethodName, methods } from '../../src/train/index.ts';
+import { machineShape, toolShape } from '../origin.ts';
 import { ENGINES } from './options.ts';
 import { phaseNames } from './registry.ts';
 import type { Statistics } from './sampling.ts';
 
 const count = z.int().nonnegative();
 const milliseconds = z.number().positive();
-const tool = z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() });
 const method = z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]);
 const engine = z.enum(ENGINES);
 const device = z.enum(['cpu', 'cuda']);
 
-/** As `Machine` has it. */
-const machine = z.object({
-  node: z.string(),
-  platform: z.string(),
-  cpu: z.string(),
-  cores: z.int().positive(),
-  memoryGiB: count,
-});
-
 /** What every record of phases begins with. */
-export const head = { date: z.iso.datetime(), tool, machine, versions: z.record(z.string(), z.string()) };
+export const head = {
+  date: z.iso.datetime(),
+  tool: toolShape,
+  machine: machineShape,
+  versions: z.record(z.string(), z.string()),
+};
 
 export const workShape = {
   phase: z.enum(phaseNames),

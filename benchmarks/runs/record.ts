@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { type MethodName, methods } from '../../src/train/index.ts';
 import { epoch } from '../methods/record.ts';
+import { machineShape, toolShape } from '../origin.ts';
 
 const count = z.int().nonnegative();
-const tool = z.object({ name: z.string(), version: z.string(), gitCommit: z.string().optional() });
 const orNull = z.number().nullable();
 
 export const method = z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]);
@@ -37,14 +37,8 @@ export type RunOf = z.infer<typeof runOf>;
 /** What such a record begins with. */
 export const runsHead = {
   date: z.iso.datetime(),
-  tool,
-  machine: z.object({
-    node: z.string(),
-    platform: z.string(),
-    cpu: z.string(),
-    cores: z.int().positive(),
-    memoryGiB: count,
-  }),
+  tool: toolShape,
+  machine: machineShape,
   versions: z.record(z.string(), z.string()),
   training: z.object({
     engine: z.string(),
