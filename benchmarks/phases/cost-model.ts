@@ -11,7 +11,7 @@ export interface Work {
   readonly phase: PhaseName;
   /** With whose settings. */
   readonly as: MethodName;
-  /** T, where that is not the method's own. */
+  /** T, where that is not the method's own; of a friendly attack, whose steps are timed singly else, how many in a row. */
   readonly steps?: number | undefined;
   /** Of the mini-batch's samples. @default 1 */
   readonly share?: number | undefined;
@@ -83,17 +83,17 @@ const measured =
 
 /**
  * Steps on fewer and fewer samples: c calls over i mini-batches' worth of images. A call is taken to cost a + b·(its share), and
- * a and b follow from calls on most of it and on a part.
+ * a and b follow from calls on most of it and on a part: T in a row, for the median of single steps is below their mean.
  */
 const friendly =
   ({ before, learn }: Parts): Listing =>
-  (told, _, as) => {
+  (told, { steps: T }, as) => {
     const [c, i] = [known('calls', told), known('images', told)];
     const onMost = (i - PART * c) / (MOST - PART);
     return [
       ...before,
-      term('FAT', onMost, { as, share: MOST }),
-      term('FAT', c - onMost, { as, share: PART }),
+      term('FAT', onMost / T, { as, share: MOST, steps: T }),
+      term('FAT', (c - onMost) / T, { as, share: PART, steps: T }),
       learn,
     ];
   };

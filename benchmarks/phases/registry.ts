@@ -26,6 +26,8 @@ export interface Given {
   readonly data: DataSet;
   /** The share of it that is still attacked, where that changes. */
   readonly share: number;
+  /** How often in a row, where each time is on fewer samples. */
+  readonly times: number;
 }
 
 interface Spec<Ready> {
@@ -178,7 +180,9 @@ export const phases = {
   FAT: phase({
     as: 'fat',
     ready: chase,
-    run: ({ args }, { active, ...rest }) => friendlyStep({ args, ...rest }, active.next().value),
+    run: async ({ args, times }, { active, ...rest }) => {
+      for (let k = 0; k < times; k++) await friendlyStep({ args, ...rest }, active.next().value);
+    },
   }),
 
   'eFGSM eqs. 11, 14': phase({ as: 'efgsm', ready: nothing, run: ({ args }) => efgsm.start(args) }),

@@ -68,7 +68,13 @@ export class Job {
   static async of(beds: Beds, work: Work, { engine, data }: Site): Promise<Job> {
     const spec: PhaseSpec = phases[work.phase];
     const args = await beds.argumentsOf(work.as, work.steps);
-    const run = await spec.begin({ args, method: work.as, data, share: work.share ?? 1 });
+    const run = await spec.begin({
+      args,
+      method: work.as,
+      data,
+      share: work.share ?? 1,
+      times: work.steps ?? 1,
+    });
     const bed = await beds.bedOf(work.as);
     const job = new Job(work, run, spec.afterUpdate ? () => bed.renew() : () => {});
     for (let i = 0; i < 2; i++) {

@@ -41,7 +41,7 @@ interface Chase {
  * One step on the samples that are still attacked; x′ and τ in place.
  *
  * @returns those that go on
- * @phase FAT: one step
+ * @phase FAT: steps on the samples that are still attacked
  */ // Alg. 1
 export async function friendlyStep(
   { args: { learner, x, y, threat, stepSize }, request, data, patience }: Chase,

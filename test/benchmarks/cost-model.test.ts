@@ -71,7 +71,8 @@ describe('a mini-batch is the sum of its phases, by hand', () => {
 
   it('a friendly step costs a + b·(its share): c calls over i mini-batches of images, c·a + i·b', () => {
     const [a, b] = [2, 9];
-    const friendlyTimes = (work: Work) => (work.phase === 'FAT' ? a + b * (work.share ?? 1) : times(work));
+    const friendlyTimes = (work: Work) =>
+      work.phase === 'FAT' ? (work.steps ?? 1) * (a + b * (work.share ?? 1)) : times(work);
     for (const [calls, images] of [
       [5, 5],
       [5, 1.25],
@@ -90,7 +91,7 @@ describe('a mini-batch is the sum of its phases, by hand', () => {
     expect(phasesOf('dat', {})).toEqual(['batch', 'update']); // natural at first
     expect(phasesOf('m-trades', { r: 3 })).toContain('DEAT Alg. 4, lines 8-12, as m-trades');
     expect(phasesOf('f-mart', { calls: 4, images: 2 })).toEqual(
-      expect.arrayContaining(['FAT, as f-mart, on 87.5 %', 'FAT, as f-mart, on 25 %']),
+      expect.arrayContaining(['FAT, as f-mart, T = 10, on 87.5 %', 'FAT, as f-mart, T = 10, on 25 %']),
     );
     expect(phasesOf('efgsm')).toContain('update, as efgsm'); // smoothed labels
     expect(phasesOf('efgsm+trades')).toContain('TRADES line 10, as efgsm+trades');
@@ -135,7 +136,7 @@ const PASSES: Readonly<Record<PhaseName, (steps: number, rivals: number) => read
   'TRADES lines 6-8': (T) => [T, T],
   'TRADES line 10': () => [1, 1],
   MART: () => [1, 1],
-  FAT: () => [1, 1],
+  FAT: (T) => [T, T],
   'eFGSM eqs. 11, 14': () => [0, 0],
   'eFGSM eq. 12, Δ': (_, rivals) => [rivals, rivals],
   'eFGSM eq. 12, x_adv': () => [0, 0],

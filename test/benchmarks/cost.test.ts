@@ -76,7 +76,7 @@ describe('bench cost', () => {
   it('a friendly attack’s calls are between τ + 1 and T', () => {
     const calls = of('fat')
       .works.filter(({ phase }) => phase === 'FAT')
-      .reduce((sum, { count }) => sum + count, 0);
+      .reduce((sum, { count, steps }) => sum + count * steps!, 0);
     expect(calls).toBeGreaterThanOrEqual(4); // τ = 3
     expect(calls).toBeLessThanOrEqual(5); // T = 5
   });

@@ -69,7 +69,7 @@ describe('bench phases', () => {
     expect(passes('DEAT Alg. 4, lines 8-12', 'fast')).toEqual([1, 1]);
     expect(passes('TRADES line 6')).toEqual([1, 0]);
     expect(passes('TRADES lines 6-8')).toEqual([10, 10]);
-    expect(passes('FAT', 'f-mart')).toEqual([1, 1]);
+    expect(passes('FAT', 'f-mart')).toEqual([10, 10]); // T in a row
     expect(passes('eFGSM eq. 12, Δ', 'efgsm')).toEqual([9, 9]); // K − 1
     expect(passes('eFGSM eq. 12, Δ', 'efgsm+trades')).toEqual([1, 1]); // the runner-up only
     expect(passes('eFGSM eq. 16')).toEqual([1, 1]);
@@ -119,7 +119,7 @@ describe('bench phases', () => {
   it('shows every row, in the terminal and on the page', () => {
     const [text, page] = [phasesTable(record), renderPhases(record)];
     for (const said of [text, page])
-      for (const name of [...phaseNames, 'Convolutional ReLU', 'FAT, as f-trades, on 25 %', 'projected'])
+      for (const name of [...phaseNames, 'Convolutional ReLU', 'FAT, as f-trades, T = 10, on 25 %', 'projected'])
         expect(said).toContain(name);
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
   });
