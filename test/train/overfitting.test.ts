@@ -23,7 +23,11 @@ import {
 import { robustDigits } from './robust-digits.ts';
 
 const [IMAGES, HELD_OUT, EPOCHS] = [8000, 200, 6];
-const SEEDS = [0, 1, 2, 3];
+/**
+ * Seeds are taken in turn until so many have collapsed. Two in three do (8 of seeds 4 to 15), which ones depends on the
+ * processor's last digits: of twelve, fewer than two collapse once in twenty thousand times.
+ */
+const [SEEDS, WANTED] = [12, 2];
 const threat = { norm: 'linf', epsilon: 0.2 } as const;
 /** Accuracy under PGD-10 at which nothing is left: guessing is right as often. */
 const COLLAPSED = 0.1;
@@ -113,11 +117,11 @@ describe('fast from a robust network, without a random start', () => {
     };
   });
 
-  it(`overfits with at least half of ${SEEDS.length} seeds, and each rule ends those runs before`, async () => {
+  it(`overfits with ${WANTED} of ${SEEDS} seeds, and each rule ends those runs before`, async () => {
     let collapsed = 0;
-    for (const seed of SEEDS) if (await overfits(seed)) collapsed += 1;
-    expect(collapsed).toBeGreaterThanOrEqual(SEEDS.length / 2);
-  }, 600_000);
+    for (let seed = 0; seed < SEEDS && collapsed < WANTED; seed++) if (await overfits(seed)) collapsed += 1;
+    expect(collapsed).toBe(WANTED);
+  }, 1_200_000);
 
   /** Whether the run of a seed collapses; with both rules' runs, where it does. */
   async function overfits(seed: number): Promise<boolean> {
