@@ -9,7 +9,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/cuda/**', 'test/learning/**', 'test/tensorflow/**'],
+          exclude: [
+            'test/browser/**',
+            'test/cuda/**',
+            'test/learning/**',
+            'test/scale/**',
+            'test/slurm/**',
+            'test/tensorflow/**',
+          ],
         },
       },
       {
@@ -34,12 +41,27 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Five minutes of a machine that does nothing else: see the test file.
+        test: { name: 'scale', include: ['test/scale/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
         // On a machine with an NVIDIA GPU: see docs/gpu.md.
         test: {
           name: 'cuda',
           include: ['test/cuda/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // A Slurm of one node, from Debian's slurmctld, slurmd, slurm-client and munge.
+        test: {
+          name: 'slurm',
+          include: ['test/slurm/**/*.test.ts'],
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

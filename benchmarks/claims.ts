@@ -3,15 +3,13 @@
  *
  *   node --import tsx benchmarks/claims.ts [--records benchmarks/records,runs/claims] [--record FILE.json] [--html FILE.html]
  */
-import { fileURLToPath } from 'node:url';
 import { parseList } from '../src/cli/numbers.ts';
 import { TouchstoneError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/io/index.ts';
 import { claimsReport } from './claims/report.ts';
 import { claimsTable } from './claims/table.ts';
+import { RECORDS } from './keep.ts';
 import { readOptions } from './options.ts';
-
-const RECORDS = fileURLToPath(new URL('./records', import.meta.url));
 
 /** @throws E_OPTION for what it does not know; E_FILE, E_DATA for records */
 async function main(argv: readonly string[]): Promise<void> {

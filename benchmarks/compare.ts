@@ -1,7 +1,7 @@
 /**
  * Two records of the same benchmark: whether they agree on who is faster, row by row.
  *
- *   node --import tsx benchmarks/compare.ts A.json B.json
+ *   node --import tsx benchmarks/compare.ts A B    (records, or their folders)
  */
 import { table } from 'table';
 import { TouchstoneError } from '../src/errors.ts';
@@ -31,7 +31,7 @@ async function main(paths: readonly string[]): Promise<number> {
   const [a, b, ...more] = paths;
   const option = paths.find((path) => path.startsWith('--'));
   if (a === undefined || b === undefined || more.length > 0 || option !== undefined)
-    throw new TouchstoneError('E_OPTION', `bench compare ${paths.join(' ')}`, 'two records: A.json B.json');
+    throw new TouchstoneError('E_OPTION', `bench compare ${paths.join(' ')}`, 'two records: A B');
   const lines = await compareRecords(a, b);
   process.stdout.write(compareTable(lines));
   return lines.some(({ verdict }) => verdict === 'DISAGREE') ? 1 : 0;

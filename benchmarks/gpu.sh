@@ -3,7 +3,7 @@
 #
 #   bash benchmarks/gpu.sh [--out DIR] [--quick] [--skip-setup] [--models a,b] [--device cuda|cpu]
 #
-#   --out DIR      where the record and the log go (benchmarks/records)
+#   --out DIR      where the record's folder goes, log beside it (benchmarks/records)
 #   --quick        batches of 32, three rounds, the timed architectures only
 #   --skip-setup   what is set up is used as it is
 #   --models a,b   the architectures that are timed (resnet18,resnet50,wrn-28-4,vgg16)
@@ -48,10 +48,11 @@ case $device in
   *) stop "--device $device, expected cuda or cpu" ;;
 esac
 
-mkdir -p "$out"
 slug=$(tr '[:upper:]' '[:lower:]' <<<"$gpu" | sed -E 's/[^a-z0-9]+/-/g; s/^-|-$//g')
-record=$out/gpu-$slug-$(date -u +%Y-%m-%d).json
-log=${record%.json}.log
+folder=$out/$(date -u +%Y-%m-%d)-gpu-$slug
+record=$folder/record.json
+log=$folder/log.txt
+mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$log"

@@ -1,19 +1,22 @@
 /**
  * Do the checks find broken defences, and leave honest models alone? Models by checks, and each one's verdict.
  *
- *   node --import tsx benchmarks/masking.ts [--limit 200] [--models a,b] [--record FILE.json]
+ *   node --import tsx benchmarks/masking.ts [--limit 200] [--models a,b] [--record FILE.json] [--save NAME [--records DIR]]
  *     [--model F.onnx [--data mnist] [--eps 0.1]]   that model and the defences around it, in place of the zoo
  */
-import { parseArgs } from 'node:util';
 import { parseCount, parseList, parseRadius } from '../src/cli/numbers.ts';
+import type { Engine } from '../src/engine/index.ts';
 import { onnxruntimeEngine } from '../src/engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../src/errors.ts';
 import { checks } from '../src/eval/index.ts';
-import { machine, tool, writeFileAtomic } from '../src/io/index.ts';
+import { machine, tool } from '../src/io/index.ts';
+import { KEEP_NAMES, type KeepOptions, keepOptions } from './keep.ts';
 import { maskingAudit } from './masking/audit.ts';
 import { type Subject, subjects, subjectsAround } from './masking/models.ts';
 import { asExpected, type MaskingRecord, maskingRecord, type Row } from './masking/record.ts';
 import { maskingTable } from './masking/table.ts';
+import { readOptions } from './options.ts';
+import { endAt, runBenchmark } from './script.ts';
 
 const SEED = 0;
 const ATTACKS = {
@@ -25,50 +28,60 @@ const ATTACKS = {
   square: { queries: 2000 },
 } as const;
 
-const { values } = parseArgs({
-  options: {
-    limit: { type: 'string' },
-    models: { type: 'string' },
-    record: { type: 'string' },
-    model: { type: 'string' },
-    data: { type: 'string', default: 'mnist' },
-    eps: { type: 'string', default: '0.1' },
-  },
-});
-const images = values.limit === undefined ? 200 : parseCount(values.limit, 'limit');
-const engine = onnxruntimeEngine();
-try {
-  const rows: Row[] = [];
-  const { model: path, data, eps } = values;
-  const all =
-    path === undefined
-      ? await subjects(engine, images)
-      : await subjectsAround({ path, data, epsilon: parseRadius(eps, 'eps', 1) }, images);
-  for (const subject of chosen(all, values.models)) {
-    process.stderr.write(`${subject.name} …\n`);
-    rows.push(await rowOf(subject));
-  }
-  process.stdout.write(maskingTable(rows, Object.keys(checks)));
-  const record: MaskingRecord = {
-    benchmark: 'masking',
-    tool: tool(),
-    machine: machine(),
-    threads: engine.threads,
-    images,
-    seed: SEED,
-    versions: { ...engine.versions },
-    rows,
-  };
-  if (values.record)
-    await writeFileAtomic(values.record, `${JSON.stringify(maskingRecord.parse(record), null, 1)}\n`);
-  process.exitCode = rows.every((r) => r.asExpected) ? 0 : 1;
-} catch (error) {
-  if (!(error instanceof TouchstoneError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
-} finally {
-  await engine.close();
+interface Given extends KeepOptions {
+  readonly images: number;
+  readonly models?: string;
+  /** The model in place of the zoo. */
+  readonly around?: { readonly path: string; readonly data: string; readonly epsilon: number };
 }
+
+/** @throws E_OPTION for what it does not know */
+function parseOptions(argv: readonly string[]): Given {
+  const names = ['limit', 'models', 'model', 'data', 'eps', ...KEEP_NAMES] as const;
+  const { limit, models, model: path, data = 'mnist', eps = '0.1', ...kept } = readOptions(argv, names);
+  const epsilon = parseRadius(eps, 'eps', 1);
+  return {
+    images: limit === undefined ? 200 : parseCount(limit, 'limit'),
+    ...(models !== undefined && { models }),
+    ...(path !== undefined && { around: { path, data, epsilon } }),
+    ...keepOptions(kept),
+  };
+}
+
+async function benchMasking({ images, models, around }: Given): Promise<MaskingRecord> {
+  const engine = onnxruntimeEngine();
+  try {
+    const rows: Row[] = [];
+    const all = around ? await subjectsAround(around, images) : await subjects(engine, images);
+    for (const subject of chosen(all, models)) {
+      process.stderr.write(`${subject.name} …\n`);
+      rows.push(await rowOf(engine, subject));
+    }
+    return maskingRecord.parse({
+      benchmark: 'masking',
+      tool: tool(),
+      machine: machine(),
+      threads: engine.threads,
+      images,
+      seed: SEED,
+      versions: { ...engine.versions },
+      rows,
+    });
+  } finally {
+    await engine.close();
+  }
+}
+
+await runBenchmark<Given, MaskingRecord>({
+  name: 'masking',
+  parse: parseOptions,
+  run(options, { signal }) {
+    endAt(signal);
+    return benchMasking(options);
+  },
+  table: ({ rows }) => maskingTable(rows, Object.keys(checks)),
+  isFailed: ({ rows }) => rows.some((r) => !r.asExpected),
+});
 
 function chosen(all: readonly Subject[], names: string | undefined): Subject[] {
   if (names === undefined) return [...all];
@@ -79,7 +92,7 @@ function chosen(all: readonly Subject[], names: string | undefined): Subject[] {
   });
 }
 
-async function rowOf({ name, about, check, threat, graph, pictures }: Subject): Promise<Row> {
+async function rowOf(engine: Engine, { name, about, check, threat, graph, pictures }: Subject): Promise<Row> {
   const start = performance.now();
   const options = { engine, ...pictures, threat, attacks: ATTACKS, seed: SEED };
   const { figures, findings, judgement } = await maskingAudit(graph, options);

@@ -2,7 +2,7 @@
  * Input gradients of many small exported classifiers: the graphs that we write against those that onnx-ad writes, both run
  * by Python's onnxruntime with the batch fixed, interleaved.
  *
- *   node --import tsx benchmarks/onnx-ad.ts ZOO_DIR [--rounds 15] [--batch 16] [--record FILE.json]
+ *   node --import tsx benchmarks/onnx-ad.ts ZOO_DIR [--rounds 15] [--batch 16] [--record FILE.json] [--save NAME [--records DIR]]
  *
  * ZOO_DIR holds what `python -m zoo.make ZOO_DIR` wrote (in test/python).
  */
@@ -15,7 +15,8 @@ import { onnxruntimeEngine } from '../src/engine/onnxruntime/index.ts';
 import { TouchstoneError } from '../src/errors.ts';
 import { inspect } from '../src/eval/index.ts';
 import { gradientModel } from '../src/export/index.ts';
-import { machine, readModelFile, tool, writeFileAtomic, writeModelFile } from '../src/io/index.ts';
+import { machine, readModelFile, tool, writeModelFile } from '../src/io/index.ts';
+import { keeper, keepOptions } from './keep.ts';
 import { interleaved, median } from './measure.ts';
 import { startPeer } from './peers/peer.ts';
 
@@ -25,6 +26,8 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '15' },
     batch: { type: 'string', default: '16' },
     record: { type: 'string' },
+    save: { type: 'string' },
+    records: { type: 'string' },
   },
 });
 const [zoo] = positionals;
@@ -35,6 +38,7 @@ if (!zoo)
     'benchmarks/onnx-ad.ts ZOO_DIR',
     'see the head of the file',
   );
+const keep = keeper('onnx-ad', keepOptions(values));
 const rounds = Number(values.rounds);
 const batch = Number(values.batch);
 const engine = onnxruntimeEngine();
@@ -97,8 +101,7 @@ process.stdout.write(
   ]),
 );
 process.stdout.write(`onnx-ad refuses ${refused.length}: ${refused.map((r) => r.model).join(', ')}\n`);
-if (values.record)
-  await writeFileAtomic(
-    values.record,
-    `${JSON.stringify({ benchmark: 'onnx-ad', tool: tool(), machine: machine(), threads, rounds, batch, versions, refused, rows }, null, 1)}\n`,
-  );
+await keep({
+  ...{ benchmark: 'onnx-ad', tool: tool(), machine: machine(), threads, rounds, batch, versions },
+  ...{ refused, rows },
+});

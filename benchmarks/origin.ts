@@ -14,3 +14,9 @@ export const machineShape = z.object({
   cores: z.int().positive(),
   memoryGiB: z.int().nonnegative(),
 });
+
+/** A record, as far as it says these. */
+export interface Origin {
+  readonly tool: z.infer<typeof toolShape>;
+  readonly machine: z.infer<typeof machineShape>;
+}

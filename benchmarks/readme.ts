@@ -2,16 +2,20 @@
  * Writes README's first table anew, from the record of a demo.
  *
  *   npm run demo && npm run readme -- runs/demo/result.json    makes that demo the record
- *   npm run readme                                             from the record as it is
+ *   npm run readme                                             from the latest record of a demo
  */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseResult } from '../src/report/index.ts';
+import { folderName, latestRecord, RECORD_FILE, RECORDS } from './keep.ts';
 import { withTable } from './readme/table.ts';
 
-const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const [record, readme] = [at('records/demo.json'), at('../README.md')];
+const readme = fileURLToPath(new URL('../README.md', import.meta.url));
+const resultIn = (path: string) => parseResult(JSON.parse(readFileSync(path, 'utf8')));
 const [made] = process.argv.slice(2);
-if (made) copyFileSync(made, record);
-const result = parseResult(JSON.parse(readFileSync(record, 'utf8')));
-writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), result));
+if (made) {
+  const folder = folderName('demo', new Date(resultIn(made).createdAt));
+  cpSync(made, join(RECORDS, folder, RECORD_FILE));
+}
+writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), resultIn(latestRecord('demo'))));

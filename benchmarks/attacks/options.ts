@@ -1,9 +1,10 @@
 /** The options of `bench attacks`. */
 import { parseCount, parseRadius } from '../../src/cli/numbers.ts';
+import { KEEP_NAMES, type KeepOptions, keepOptions } from '../keep.ts';
 import { chosen, readOptions } from '../options.ts';
 import { type BoutName, boutNames, TOOLS, type ToolName } from './bouts.ts';
 
-export interface AttacksOptions {
+export interface AttacksOptions extends KeepOptions {
   /** An .onnx file. */
   readonly model: string;
   /** As `loadData` takes it. */
@@ -17,10 +18,6 @@ export interface AttacksOptions {
   readonly attacks: readonly BoutName[];
   /** @default the number of cores */
   readonly threads?: number;
-  /** Where the record goes. */
-  readonly record?: string;
-  /** Where the page goes. */
-  readonly html?: string;
 }
 
 const DEFAULTS = {
@@ -34,7 +31,7 @@ const DEFAULTS = {
 };
 const NAMES = [
   ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
-  ...(['threads', 'record', 'html'] as const),
+  ...(['threads', 'html', ...KEEP_NAMES] as const),
 ];
 
 /**
@@ -52,7 +49,6 @@ export function parseOptions(argv: readonly string[]): AttacksOptions {
     tools: chosen('tools', given.tools, TOOLS),
     attacks: chosen('attacks', given.attacks, boutNames),
     ...(given.threads !== undefined && { threads: parseCount(given.threads, 'threads') }),
-    ...(given.record !== undefined && { record: given.record }),
-    ...(given.html !== undefined && { html: given.html }),
+    ...keepOptions(given),
   };
 }

@@ -2,40 +2,23 @@
 import { epsilonText, fileName } from '../../src/report/format.ts';
 import { html, type Markup } from '../../src/report/markup.ts';
 import { renderPage } from '../../src/report/page.ts';
+import { conditions, drawnTable, factList, machineFacts, SCROLL_STYLES, toolFact } from '../page.ts';
 import { curveFigures } from './figure.ts';
 import type { AttacksRecord } from './record.ts';
 import { CURVE_HEADER, curveCells, explanation, HEADER, remarks, rowCells } from './table.ts';
 
 const styles = `
 main { max-width: 70rem; }
-.scroll { overflow-x: auto; margin-bottom: 1.2rem; }
+${SCROLL_STYLES}
 .attacks { font-size: 0.84rem; } .attacks th, .attacks td { padding-left: 0.75rem; }
 .attacks .opens th, .attacks .opens td { border-top: 2px solid var(--muted); }
 .attacks th, .attacks td.text { white-space: nowrap; }
 .note { max-width: 60rem; margin-bottom: 0.4rem; }
 `;
 
-/** @param text columns of text, besides the first */
-function drawn(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  text: readonly number[],
-): Markup {
-  const classOf = (c: number) => (c === 0 || text.includes(c) ? 'text' : '');
-  const body = rows.map(([first, ...rest], i) => {
-    const opens = first !== rows[i - 1]?.[0] ? 'opens' : '';
-    const cells = rest.map((cell, c) => html`<td class="${classOf(c + 1)}">${cell}</td>`);
-    return html`<tr class="${opens}"><th scope="row" class="text">${first}</th>${cells}</tr>
-`;
-  });
-  return html`<div class="scroll"><table class="numbers attacks"><thead><tr>${header.map(
-    (name, c) => html`<th scope="col" class="${classOf(c)}">${name}</th>`,
-  )}</tr></thead><tbody>${body}</tbody></table></div>`;
-}
-
 function rowsSection(record: AttacksRecord): Markup {
   return html`<section aria-labelledby="attacks"><h2 id="attacks">Attack by attack</h2>
-${drawn(HEADER, record.rows.map(rowCells), [1, 10])}
+${drawnTable({ name: 'attacks', header: HEADER, rows: record.rows.map(rowCells), text: [1, 10] })}
 ${[...remarks(record), ...explanation(record)].map((sentence) => html`<p class="note">${sentence}</p>`)}</section>`;
 }
 
@@ -44,23 +27,22 @@ function curveSection(record: AttacksRecord): Markup | null {
   if (!figures) return null;
   return html`<section aria-labelledby="curve"><h2 id="curve">Robust accuracy against backward passes</h2>
 ${figures}
-<details><summary>The figures’ numbers</summary>${drawn(CURVE_HEADER, record.curve.map(curveCells), [1])}</details></section>`;
+<details><summary>The figures’ numbers</summary>${drawnTable({ name: 'attacks', header: CURVE_HEADER, rows: record.curve.map(curveCells), text: [1] })}</details></section>`;
 }
 
-function conditionsSection({ machine, versions, tool, threads, model, data, rounds }: AttacksRecord): Markup {
-  const facts = [
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
-    ['platform', `${machine.platform}, Node ${machine.node}`],
+const conditionsSection = (record: AttacksRecord): Markup => {
+  const { versions, threads, model, data, rounds } = record;
+  const facts = factList([
+    ...machineFacts(record),
     ['threads', String(threads)],
     ['rounds', String(rounds)],
     ['model', `${model.path}, SHA-256 ${model.sha256}`],
     ['data', `${data.name}, SHA-256 ${data.sha256}`],
     ...Object.entries(versions),
-    ...(tool.gitCommit ? [['commit', tool.gitCommit] as const] : []),
-  ] as const;
-  return html`<section aria-labelledby="conditions"><h2 id="conditions">What was measured where</h2>
-<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
-}
+    toolFact(record),
+  ]);
+  return conditions(facts);
+};
 
 /** How many comparisons went which way. */
 export function lead({ rows }: Pick<AttacksRecord, 'rows'>): string {

@@ -85,6 +85,7 @@ export const attacksRecord = z.object({
   rows: z.array(row),
   curve: z.array(point),
   failures: z.array(z.object({ what: z.string(), why })),
+  rule: z.string().optional().describe('when a row says who is faster'),
 });
 export type AttacksRecord = z.infer<typeof attacksRecord>;
 

@@ -12,6 +12,7 @@ import { gather, gatherLabels, imageSize, predictAll, verify } from '../../src/e
 import { machine, tool } from '../../src/io/index.ts';
 import { type OpenModel, openModel } from '../../src/runs/open-model.ts';
 import { REST } from '../measure.ts';
+import { RULE } from '../ratio.ts';
 import {
   BOUTS,
   type Bout,
@@ -231,6 +232,7 @@ class AttacksBench {
       rows: options.attacks.flatMap((name) => this.#rowsOf(name)),
       curve: [...this.#curve],
       failures: [...this.#failed].map(([what, why]) => ({ what, why })),
+      rule: RULE,
     };
   }
 

@@ -1,5 +1,6 @@
 /** What a person types to measure a claim's number here. */
 import { epsilonText } from '../../src/report/format.ts';
+import { saveName } from '../keep.ts';
 import { type Claim, isTime } from './load.ts';
 import { DATA_OPTION, oursOf } from './ours.ts';
 import { isDataDependent } from './passes.ts';
@@ -43,7 +44,7 @@ function timing(claim: Claim, yardstick: Claim): readonly string[] | null {
   const models = list([own.model, other.model]);
   const methods = list(['natural', other.method, own.method]);
   return [
-    `touchstone bench phases --models ${models} --methods ${methods} --json benchmarks/records/phases-${slug(`${models}-${methods}`)}.json`,
+    `touchstone bench phases --models ${models} --methods ${methods} --save ${saveName(`phases-${models}-${methods}`)}`,
   ];
 }
 

@@ -1,6 +1,7 @@
 /** What records hold that claims can be compared with: the same few forms, whatever the record. */
 import type { MethodName } from '../../src/train/index.ts';
 import type { CurvesRecord } from '../curves/record.ts';
+import type { GaatRecord } from '../gaat/record.ts';
 import type { Ours } from './ours.ts';
 import type { DataName } from './schema.ts';
 
@@ -50,9 +51,17 @@ export interface Curves {
   readonly record: CurvesRecord;
 }
 
+/** GAAT under the lens: which steps its second order turns, and its R. */
+export interface Lens {
+  readonly origin: Origin;
+  readonly record: GaatRecord;
+}
+
 export interface Found {
   readonly accuracies: readonly Accuracy[];
   readonly times: readonly Times[];
   /** @default none */
   readonly curves?: readonly Curves[];
+  /** @default none */
+  readonly lenses?: readonly Lens[];
 }

@@ -1,8 +1,10 @@
 /** The claims as one self-contained page. */
 import { html, type Markup } from '../../src/report/markup.ts';
 import { renderPage } from '../../src/report/page.ts';
+import { SCROLL_STYLES } from '../page.ts';
 import type { ClaimsReport } from './report.ts';
 import { figuresSection } from './sections/figures.ts';
+import { lensSection } from './sections/lens.ts';
 import { questionsSection } from './sections/questions.ts';
 import { rulesSection } from './sections/rules.ts';
 import { summarySection } from './sections/summary.ts';
@@ -11,7 +13,7 @@ import { tablesSection } from './sections/tables.ts';
 const styles = `
 main { max-width: 78rem; }
 section > p, section > ul { max-width: 62rem; }
-.scroll { overflow-x: auto; margin-bottom: 1.2rem; }
+${SCROLL_STYLES}
 .claims { font-size: 0.84rem; } .claims td.text, .claims th.text { white-space: normal; text-align: left; }
 .claims td, .claims th { vertical-align: top; } .claims .note { display: block; max-width: 26rem; }
 .claims td.text { min-width: 7rem; } .claims .yes, .claims .no { font-weight: 600; } .claims .yes .note, .claims .no .note { font-weight: 400; }
@@ -29,6 +31,7 @@ const SECTIONS: readonly ((report: ClaimsReport) => Markup | null)[] = [
   questionsSection,
   summarySection,
   tablesSection,
+  lensSection,
   figuresSection,
   rulesSection,
 ];

@@ -1,6 +1,6 @@
 /** What `touchstone claims` puts together: every claim judged, and what it was judged by. */
 import { tool } from '../../src/io/index.ts';
-import type { Curves } from './found.ts';
+import type { Curves, Lens } from './found.ts';
 import { type JudgedTable, judge } from './judge.ts';
 import { loadTables } from './load.ts';
 import { readRecords } from './records.ts';
@@ -22,6 +22,8 @@ export interface ClaimsReport {
   readonly tables: readonly JudgedTable[];
   /** What the papers' figures are drawn of. */
   readonly curves: readonly Curves[];
+  /** What `bench gaat` saw of its second order. */
+  readonly lenses: readonly Lens[];
 }
 
 /**
@@ -42,5 +44,6 @@ export async function claimsReport(folders: readonly string[]): Promise<ClaimsRe
     counts: countVerdicts(tables),
     tables,
     curves: found.curves ?? [],
+    lenses: found.lenses ?? [],
   };
 }

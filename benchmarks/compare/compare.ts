@@ -1,6 +1,7 @@
 /** Whether two records agree on who is faster. */
 import { readFile } from 'node:fs/promises';
 import { TouchstoneError } from '../../src/errors.ts';
+import { recordPath } from '../keep.ts';
 import { type Call, type Compared, kinds } from './kinds.ts';
 
 /** Agree and disagree where both call one faster; otherwise who does, or that a row is in one only. */
@@ -25,7 +26,8 @@ interface Read extends Compared {
 }
 
 /** @throws E_FILE where it cannot be read, E_DATA where it is no record that can be compared */
-async function readRecord(path: string): Promise<Read> {
+async function readRecord(given: string): Promise<Read> {
+  const path = recordPath(given);
   const value = parsed(await contentsOf(path), path);
   const name =
     typeof value === 'object' && value !== null && 'benchmark' in value ? value.benchmark : undefined;
@@ -91,7 +93,10 @@ export function linesOf(a: Compared, b: Compared): Line[] {
   }));
 }
 
-/** @throws as reading either does; E_OPTION where they are not of the same */
+/**
+ * @param pathA a record, or its folder
+ * @throws as reading either does; E_OPTION where they are not of the same
+ */
 export async function compareRecords(pathA: string, pathB: string): Promise<Line[]> {
   const [a, b] = [await readRecord(pathA), await readRecord(pathB)];
   assertSame(a, b);

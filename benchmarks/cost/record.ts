@@ -1,10 +1,26 @@
 /** The record of `bench cost`. */
 import { z } from 'zod';
 import { type MethodName, methods } from '../../src/train/index.ts';
-import { head, statisticsShape, workShape } from '../phases/record.ts';
+import { head, samplesShape, statisticsShape, workShape } from '../phases/record.ts';
 
 const seconds = z.number().nonnegative();
 const method = z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]);
+
+const workOf = z.object({
+  ...workShape,
+  ...statisticsShape,
+  count: z.number().describe('per mini-batch, mean over the run'),
+});
+
+const byEpoch = z.array(
+  z.object({
+    count: z.number().describe('per mini-batch'),
+    n: z
+      .int()
+      .nonnegative()
+      .describe('samples taken in this epoch, the next of all; where there are none, all count'),
+  }),
+);
 
 const cost = z.object({
   method,
@@ -12,14 +28,8 @@ const cost = z.object({
   images: z.int().positive().describe('of an epoch'),
   batches: z.int().positive().describe('of an epoch'),
   counts: z.enum(['formula', 'run']).describe('where counts are from: the paper’s listing, or this run'),
-  works: z.array(
-    z.object({
-      ...workShape,
-      ...statisticsShape,
-      count: z.number().describe('per mini-batch, mean over the run'),
-    }),
-  ),
-  projectedSeconds: seconds.describe('Σ phase × count, phases by their medians'),
+  works: z.array(workOf.extend({ samples: samplesShape, byEpoch })),
+  projectedSeconds: seconds.describe('Σ phase × count, phases by their medians in each epoch'),
   timedSeconds: seconds.describe('of the run, as it took'),
   steadySeconds: seconds.describe('Σ over epochs of median mini-batch × mini-batches'),
   error: z.number().describe('projectedSeconds ÷ steadySeconds − 1'),
@@ -29,6 +39,7 @@ export type Cost = z.infer<typeof cost>;
 
 export const costRecord = z.object({
   benchmark: z.literal('cost'),
+  schema: z.literal('touchstone-bench-cost/2'),
   ...head,
   engine: z.string(),
   device: z.string(),

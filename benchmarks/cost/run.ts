@@ -84,6 +84,7 @@ const recordOf = (
   { data, engine, costs, failures, state }: Known,
 ): CostRecord => ({
   benchmark: 'cost',
+  schema: 'touchstone-bench-cost/2',
   date: new Date().toISOString(),
   tool: tool(),
   machine: machine(),

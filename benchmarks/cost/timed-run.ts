@@ -68,6 +68,8 @@ class TimedRun {
   readonly #site: Site;
   readonly #beds: Beds;
   readonly #jobs = new Map<string, Job>();
+  /** Milliseconds by piece of work, epoch by epoch: a machine is not the same for minutes on end. */
+  readonly #samples: Map<string, number[]>[] = [new Map()];
   /** Of each mini-batch, by epoch. */
   readonly #seconds: number[][] = [[]];
   readonly #history: EpochRecord[] = [];
@@ -110,6 +112,7 @@ class TimedRun {
   async #endEpoch(record: EpochRecord, snapshot: Snapshot): Promise<void> {
     this.#history.push(record);
     this.#seconds.push([]);
+    this.#samples.push(new Map());
     this.#told = nextTold(snapshot);
     const { method } = this.#o.recipe;
     for (const as of new Set([...this.#jobs.values()].map(({ work }) => work.as).concat(method)))
@@ -128,7 +131,11 @@ class TimedRun {
   async #round(): Promise<void> {
     const jobs: Job[] = [];
     for (const work of this.#works()) jobs.push(await this.#job(work));
+    const before = jobs.map(({ samples }) => samples.length);
     await round(jobs, () => !this.#o.signal.aborted);
+    const epoch = this.#samples.at(-1)!;
+    for (const [i, { name, samples }] of jobs.entries())
+      epoch.set(name, [...(epoch.get(name) ?? []), ...samples.slice(before[i])]);
   }
 
   async #job(work: Work): Promise<Job> {
@@ -138,11 +145,19 @@ class TimedRun {
     return job;
   }
 
+  /** Milliseconds of a piece of work in an epoch. */
+  #taken(work: Work, epoch: number): readonly number[] {
+    return this.#samples[epoch - 1]?.get(workName(work)) ?? [];
+  }
+
   #result(): Cost {
     const { recipe, data } = this.#o;
     const { method, epochs } = recipe;
     const told = this.#history.map((record) => toldBy(method, record, data.n));
-    const times: Times = (work) => statisticsOf(this.#jobs.get(workName(work))!.samples).p50;
+    const times: Times = (work, epoch) => {
+      const own = this.#taken(work, epoch);
+      return median(own.length > 0 ? own : this.#jobs.get(workName(work))!.samples);
+    };
     const projectedSeconds = projectSeconds(recipe, data.n, times, told);
     const timedSeconds = this.#history.reduce((sum, { seconds }) => sum + seconds, 0);
     const steadySeconds = this.#seconds
@@ -152,11 +167,15 @@ class TimedRun {
     return {
       ...{ method, epochs, images: data.n, batches: this.#batches },
       counts: isTold(recipe) ? 'run' : 'formula',
-      works: worksOf(terms).map((work) => ({
-        ...work,
-        ...statisticsOf(this.#jobs.get(workName(work))!.samples),
-        count: meanCount(terms, work),
-      })),
+      works: worksOf(terms).map((work) => {
+        const { samples } = this.#jobs.get(workName(work))!;
+        const byEpoch = terms.map((own, e) => ({
+          count: countIn(own, work),
+          n: this.#taken(work, e + 1).length,
+        }));
+        const count = byEpoch.reduce((sum, each) => sum + each.count, 0) / byEpoch.length;
+        return { ...work, ...statisticsOf(samples), count, samples: [...samples], byEpoch };
+      }),
       ...{ projectedSeconds, timedSeconds, steadySeconds },
       error: projectedSeconds / steadySeconds - 1,
       errorAsRun: projectedSeconds / timedSeconds - 1,
@@ -164,9 +183,6 @@ class TimedRun {
   }
 }
 
-/** How often a mini-batch takes a piece of work, over all epochs. */
-const meanCount = (epochs: readonly (readonly Term[])[], work: Work): number =>
-  epochs
-    .flat()
-    .filter((term) => workName(term) === workName(work))
-    .reduce((sum, { count }) => sum + count, 0) / epochs.length;
+/** How often a mini-batch takes a piece of work. */
+const countIn = (terms: readonly Term[], work: Work): number =>
+  terms.filter((term) => workName(term) === workName(work)).reduce((sum, { count }) => sum + count, 0);

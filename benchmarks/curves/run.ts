@@ -1,12 +1,11 @@
 /** Trains what figures are drawn of, and gathers it. */
-import { type DataSet, loadData } from '../../src/data/index.ts';
-import type { Engine } from '../../src/engine/index.ts';
 import {
   type Controls,
   headOf,
-  lookingEngine,
+  inPlace,
   type NamedRun,
   namedRuns,
+  type Place,
   runOf,
   standingOf,
   workOff,
@@ -43,45 +42,46 @@ const inPanels = (names: readonly FigureName[], kind: Panel['kind']): Set<string
  * @throws TouchstoneError where the request is wrong, before any work; AbortError at the signal
  */
 export async function benchCurves(options: CurvesOptions, controls: CurvesControls): Promise<CurvesRecord> {
-  const { data, limit, attacked, epochs } = options;
-  const train = await loadData(data, 'train', limit === undefined ? {} : { limit });
-  const test = await loadData(data, 'test');
   const specs = runsOf(options.figures).map((spec) => ({
     ...spec,
-    options: { ...spec.options, epochs: epochs * (spec.epochsTimes ?? 1) },
+    options: { ...spec.options, epochs: options.epochs * (spec.epochsTimes ?? 1) },
   }));
-  const runs = await namedRuns<CurveSpec>(specs, options, VALIDATION_STEPS);
-  const engine = await lookingEngine(options);
-  const { progress, signal } = controls;
-  const isSwept = inPanels(options.figures, 'sweep');
-  let failures: ReadonlyMap<string, string> = new Map();
-  const record = () => recordOf(options, runs, { train, test, engine, failures });
-  try {
-    failures = await workOff(runs, controls, {
-      onEpoch: async (run, { epoch }) => {
-        if (run.recipe.method === 'pgd')
-          await lookAtPgd(run.dir, (await standingOf(run)).run!, epoch, { engine, train });
-      },
-      onTrained: async (run, found) => {
-        const onProgress = (fraction: number) => progress.update(`${run.spec.name}, sweep`, fraction);
-        if (isSwept.has(run.spec.name))
-          await sweepRun(run.dir, found, { ...{ engine, test, attacked, signal, onProgress } });
-      },
-      onDone: async (run) => {
-        progress.line(`${run.spec.name}: ${(await standingOf(run)).epochs.length} epochs`);
-        await controls.onRecord?.(await record());
-      },
-    });
-    return await record();
-  } finally {
-    await engine.close();
-  }
+  return inPlace(options, async (place) => {
+    const runs = await namedRuns<CurveSpec>(specs, options, VALIDATION_STEPS);
+    const failures = await trainAndLook(runs, options, controls, place);
+    return recordOf(options, runs, { ...place, failures });
+  });
 }
 
-interface Known {
-  readonly train: DataSet;
-  readonly test: DataSet;
-  readonly engine: Engine;
+/** @returns the reasons of failures, by name */
+function trainAndLook(
+  runs: readonly Run[],
+  options: CurvesOptions,
+  controls: CurvesControls,
+  place: Place,
+): Promise<ReadonlyMap<string, string>> {
+  const { progress, signal } = controls;
+  const { train, test, engine } = place;
+  const { attacked } = options;
+  const isSwept = inPanels(options.figures, 'sweep');
+  return workOff(runs, controls, {
+    onEpoch: async (run, { epoch }) => {
+      if (run.recipe.method === 'pgd')
+        await lookAtPgd(run.dir, (await standingOf(run)).run!, epoch, { engine, train });
+    },
+    onTrained: async (run, found) => {
+      const onProgress = (fraction: number) => progress.update(`${run.spec.name}, sweep`, fraction);
+      if (isSwept.has(run.spec.name))
+        await sweepRun(run.dir, found, { ...{ engine, test, attacked, signal, onProgress } });
+    },
+    onDone: async (run) => {
+      progress.line(`${run.spec.name}: ${(await standingOf(run)).epochs.length} epochs`);
+      await controls.onRecord?.(await recordOf(options, runs, { ...place, failures: new Map() }));
+    },
+  });
+}
+
+interface Known extends Place {
   readonly failures: ReadonlyMap<string, string>;
 }
 

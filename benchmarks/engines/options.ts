@@ -1,6 +1,7 @@
 /** The options of `bench engines`. */
 import { architectures } from '../../models/index.ts';
 import { parseCount } from '../../src/cli/numbers.ts';
+import { KEEP_NAMES, type KeepOptions, keepOptions } from '../keep.ts';
 import { chosen, one, readOptions } from '../options.ts';
 import { PHASES, type Phase, phaseNames } from './phases.ts';
 
@@ -22,7 +23,7 @@ const BATCHES: Readonly<Record<string, number>> = {
 export const batchSizeOf = (model: string, { batch }: Pick<EnginesOptions, 'batch'>): number =>
   batch ?? BATCHES[model] ?? 32;
 
-export interface EnginesOptions {
+export interface EnginesOptions extends KeepOptions {
   readonly models: readonly string[];
   /** Images per batch. @default each model's own */
   readonly batch?: number;
@@ -33,8 +34,6 @@ export interface EnginesOptions {
   /** After so many seconds a model gets no further round, once it has three. */
   readonly seconds?: number;
   readonly threads?: number;
-  /** Where the record goes. */
-  readonly record?: string;
 }
 
 const DEFAULTS = {
@@ -49,7 +48,7 @@ const NAMES = [
   'batch',
   'seconds',
   'threads',
-  'record',
+  ...KEEP_NAMES,
 ] as const;
 
 /**
@@ -69,7 +68,7 @@ export function parseOptions(argv: readonly string[]): EnginesOptions {
     ...optional('batch'),
     ...optional('seconds'),
     ...optional('threads'),
-    ...(given.record === undefined ? {} : { record: given.record }),
+    ...keepOptions(given),
   };
 }
 

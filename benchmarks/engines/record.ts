@@ -39,6 +39,7 @@ export const enginesRecord = z.object({
     z.object({ model: z.string(), engine: z.string(), phase: z.string().nullable(), why: z.string() }),
   ),
   rows: z.array(row),
+  rule: z.string().optional().describe('by which `bench compare` says of two rows which is faster'),
 });
 
 export type EnginesRecord = z.infer<typeof enginesRecord>;

@@ -11,6 +11,7 @@ import { key } from '../../src/random/index.ts';
 import { nvidiaGpus } from '../../src/setup/gpu.ts';
 import { thisHost } from '../../src/setup/host.ts';
 import { interleaved } from '../measure.ts';
+import { RULE } from '../ratio.ts';
 import { type Contestant, type Entrant, type Entry, openContestant } from './contestants.ts';
 import { batchSizeOf, type EnginesOptions, EXPORTED } from './options.ts';
 import { batchOf, type Job, needsTraining, type Phase, type Run } from './phases.ts';
@@ -19,6 +20,13 @@ import { type EnginesRecord, type Measured, type Row, rowsOf } from './record.ts
 /** Says, in a line, what is going on or did not go well. */
 export type Say = (line: string) => void;
 
+export interface Controls {
+  /** @default nothing is said */
+  readonly say?: Say;
+  /** After every model, with all that is known by then. */
+  readonly onRecord?: (record: EnginesRecord) => Promise<void>;
+}
+
 /** Work that takes longer, in milliseconds, is not warmed up in every round. */
 const LONG = 500;
 
@@ -26,7 +34,10 @@ const LONG = 500;
  * @returns the record; an engine that is not set up is left out, what fails on the way is among its failures
  * @throws E_ENGINE where no engine is set up
  */
-export async function benchEngines(options: EnginesOptions, say: Say = () => {}): Promise<EnginesRecord> {
+export async function benchEngines(
+  options: EnginesOptions,
+  { say = () => {}, onRecord }: Controls = {},
+): Promise<EnginesRecord> {
   const { contestants, leftOut } = await openAll(options, say);
   const folder = mkdtempSync(join(tmpdir(), 'touchstone-bench-'));
   const failures: EnginesRecord['failures'] = [];
@@ -37,28 +48,32 @@ export async function benchEngines(options: EnginesOptions, say: Say = () => {})
     );
   };
   const rows: Row[] = [];
+  const record = await headOf(options, contestants);
+  const soFar = (): EnginesRecord => ({ ...record, leftOut, failures, rows, rule: RULE });
   try {
     for (const model of options.models) {
       say(`${model}, ${batchSizeOf(model, options)} images`);
       rows.push(...(await measureModel(model, { options, contestants, folder, fail })));
+      await onRecord?.(soFar());
     }
   } finally {
     for (const contestant of contestants) await contestant.close();
     rmSync(folder, { recursive: true });
   }
+  return soFar();
+}
+
+async function headOf({ rounds }: EnginesOptions, contestants: readonly Contestant[]) {
   const onGpu = contestants.some((c) => c.device === 'cuda');
   return {
-    benchmark: 'engines',
+    benchmark: 'engines' as const,
     tool: tool(),
     machine: machine(),
     gpus: onGpu ? await nvidiaGpus(thisHost()) : [],
     tf32: onGpu && process.env.NVIDIA_TF32_OVERRIDE !== '0',
     threads: contestants[0]!.threads,
-    rounds: options.rounds,
-    versions: Object.assign({}, ...contestants.map((c) => c.versions)),
-    leftOut,
-    failures,
-    rows,
+    rounds,
+    versions: Object.assign({}, ...contestants.map((c) => c.versions)) as EnginesRecord['versions'],
   };
 }
 

@@ -1,5 +1,4 @@
 /** The options of `bench gaat`. */
-
 import { architectures } from '../../models/index.ts';
 import { parseCount, parseNumbers, parseRadius } from '../../src/cli/numbers.ts';
 import { chosen, readOptions } from '../options.ts';
@@ -15,8 +14,6 @@ export interface GaatOptions extends RunsOptions {
   readonly epsilons: readonly number[];
   /** In which each run takes a mini-batch, to be timed. */
   readonly rounds: number;
-  /** Where the page goes. */
-  readonly html?: string;
 }
 
 const COLOURED = Object.values(architectures).filter(({ input }) => input[0] === 3);
@@ -48,6 +45,5 @@ export function parseOptions(argv: readonly string[]): GaatOptions {
     models: chosen('models', given.models, [...names, 'none']).filter((name) => name !== 'none'),
     rounds: parseCount(given.rounds, 'rounds', 3),
     epsilons: parseNumbers(given.eps, 'eps', (text, option) => parseRadius(text, option, 1)),
-    ...(given.html !== undefined && { html: given.html }),
   };
 }

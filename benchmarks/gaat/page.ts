@@ -6,7 +6,8 @@ import { html, type Markup } from '../../src/report/markup.ts';
 import { renderPage } from '../../src/report/page.ts';
 import { epochsText } from '../methods/record.ts';
 import { savingText } from '../methods/table.ts';
-import type { GaatRecord, Looked } from './record.ts';
+import { conditions, drawnTable, factList, machineFacts, SCROLL_STYLES, toolFact } from '../page.ts';
+import { type GaatRecord, type Looked, lastLooked } from './record.ts';
 import {
   type Cells,
   explanation,
@@ -20,27 +21,12 @@ import {
 
 const styles = `
 main { max-width: 78rem; }
-.scroll { overflow-x: auto; margin-bottom: 1.2rem; }
+${SCROLL_STYLES}
 .gaat { font-size: 0.82rem; } .gaat th, .gaat td { padding-left: 0.75rem; } .gaat th.text { min-width: 8.5rem; } .gaat .opens th, .gaat .opens td { border-top: 1px solid var(--ink); }
 `;
 
-function drawn({ header, rows, text }: Cells): Markup {
-  const classOf = (c: number) => (c < text ? 'text' : '');
-  const body = rows.map(([first, ...rest], i) => {
-    const opens = i > 0 && first !== rows[i - 1]![0] ? 'opens' : '';
-    return html`<tr class="${opens}"><th scope="row" class="text">${first}</th>${rest.map(
-      (cell, c) => html`<td class="${classOf(c + 1)}">${cell}</td>`,
-    )}</tr>
-`;
-  });
-  return html`<div class="scroll"><table class="numbers gaat"><thead><tr>${header.map(
-    (name, c) => html`<th scope="col" class="${classOf(c)}">${name}</th>`,
-  )}</tr></thead><tbody>${body}</tbody></table></div>`;
-}
-
-/** Of each network what was looked at last: its last epoch, or its file. */
-const last = (looked: readonly Looked[]): Looked[] =>
-  looked.filter((one) => !looked.some((o) => o.subject === one.subject && (o.epoch ?? 0) > (one.epoch ?? 0)));
+const drawn = ({ text, ...cells }: Cells): Markup =>
+  drawnTable({ name: 'gaat', ...cells, text: Array.from({ length: text }, (_, c) => c) });
 
 interface Curve {
   readonly id: string;
@@ -119,24 +105,22 @@ function lead({ rows, training: t }: GaatRecord): string {
   return `GAAT took ${savingText(gaat.saving.median)} less time per mini-batch than RAT (passes say ${savingText(gaat.predictedSaving!)}), and is right on ${percent(gaat.robust['pgd-100'])} under PGD-100, RAT on ${percent(rat.robust['pgd-100'])}.${turned}`;
 }
 
-const facts = (entries: readonly (readonly [string, string])[]): Markup =>
-  html`<dl class="facts">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
-
-function conditionsSection({ machine, versions, tool, training: t, runs }: GaatRecord): Markup {
+function conditionsSection(record: GaatRecord): Markup {
+  const { versions, training: t, runs } = record;
   const settingsOf = (run: GaatRecord['runs'][number]) =>
     Object.entries(run.settings)
       .map(([name, value]) => `${words(name)} ${valueText(value)}`)
       .join(', ');
-  return html`<section aria-labelledby="conditions"><h2 id="conditions">What was measured where</h2>
-<div class="columns"><div>${facts([
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
-    ['platform', `${machine.platform}, Node ${machine.node}`],
+  const facts = factList([
+    ...machineFacts(record),
     ['training', `${t.engine} on ${t.device}, ${t.threads} threads`],
     ...Object.entries(versions),
-    [tool.name, `${tool.version}${tool.gitCommit ? `, commit ${tool.gitCommit}` : ''}`],
+    toolFact(record),
     ['data', `${t.data.name}, SHA-256 ${t.data.sha256}`],
     ...Object.entries(t.common).map(([name, value]) => [words(name), [value].flat().join(', ')] as const),
-  ])}</div><div><h3>Each run</h3>${facts(runs.map((run) => [run.label, settingsOf(run)] as const))}</div></div></section>`;
+  ]);
+  const each = factList(runs.map((run) => [run.label, settingsOf(run)] as const));
+  return conditions(html`<div class="columns"><div>${facts}</div><div><h3>Each run</h3>${each}</div></div>`);
 }
 
 const notes = (sentences: readonly string[]): Markup =>
@@ -144,7 +128,7 @@ const notes = (sentences: readonly string[]): Markup =>
 
 /** @returns one HTML file: no network, no JavaScript */
 export function renderGaat(record: GaatRecord): string {
-  const seen = last(record.looked);
+  const seen = lastLooked(record.looked);
   return renderPage({
     title: 'GAAT under the lens',
     kicker: 'GAAT under the lens',

@@ -40,6 +40,10 @@ export const looked = z.object({
 });
 export type Looked = z.infer<typeof looked>;
 
+/** Of each network what was looked at last: its last epoch, or its file. */
+export const lastLooked = (all: readonly Looked[]): Looked[] =>
+  all.filter((one) => !all.some((o) => o.subject === one.subject && (o.epoch ?? 0) > (one.epoch ?? 0)));
+
 const run = z.object({
   ...runShape,
   about: z.string(),

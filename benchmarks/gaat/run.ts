@@ -1,6 +1,5 @@
 /** GAAT under the lens: trains the runs that are compared, attacks them, and looks at the approximation in their networks. */
 import { type DataSet, loadData } from '../../src/data/index.ts';
-import type { Engine } from '../../src/engine/index.ts';
 import { openEngine } from '../../src/runs/open-engine.ts';
 import type { RunRecord } from '../../src/runs/train-run.ts';
 import { type EvaluationRequest, evaluate, isOf } from '../methods/evaluate.ts';
@@ -10,9 +9,10 @@ import { common } from '../methods/settings.ts';
 import {
   type Controls,
   headOf,
-  lookingEngine,
+  inPlace,
   type NamedRun,
   namedRuns,
+  type Place,
   runOf,
   standingOf,
   workOff,
@@ -57,34 +57,20 @@ function colouredSpec(model: string, data: string): Spec {
  * @throws TouchstoneError where the request is wrong, before any work; AbortError at the signal
  */
 export async function benchGaat(options: GaatOptions, controls: GaatControls): Promise<GaatRecord> {
-  const train = await loadData(
-    options.data,
-    'train',
-    options.limit === undefined ? {} : { limit: options.limit },
-  );
-  const test = await loadData(options.data, 'test');
-  const coloured =
-    options.models.length > 0 ? await colouredFile(train, Math.ceil(train.n / PART), options.out) : undefined;
-  const specs: Spec[] = [
-    ...gaatRuns.filter(({ name }) => options.runs.includes(name)),
-    ...options.models.map((model) => colouredSpec(model, coloured!)),
-  ];
-  const runs = await namedRuns(specs, options, VALIDATION_STEPS);
-  const engine = await lookingEngine(options);
-  try {
-    const bench = new Bench(options, controls, runs, { train, test, engine });
+  return inPlace(options, async (place) => {
+    const runs = await namedRuns(await specsOf(options, place.train), options, VALIDATION_STEPS);
+    const bench = new Bench(options, controls, runs, place);
     await bench.work();
-    return await bench.record();
-  } finally {
-    await engine.close();
-  }
+    return bench.record();
+  });
 }
 
-interface Place {
-  readonly train: DataSet;
-  readonly test: DataSet;
-  /** That looks and attacks. */
-  readonly engine: Engine;
+async function specsOf({ models, runs, out }: GaatOptions, train: DataSet): Promise<Spec[]> {
+  const coloured = models.length > 0 ? await colouredFile(train, Math.ceil(train.n / PART), out) : undefined;
+  return [
+    ...gaatRuns.filter(({ name }) => runs.includes(name)),
+    ...models.map((model) => colouredSpec(model, coloured!)),
+  ];
 }
 
 class Bench {

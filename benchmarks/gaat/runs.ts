@@ -67,6 +67,9 @@ export const gaatRuns: readonly GaatSpec[] = [
   ),
 ];
 
+/** Runs that are a paper's method as it has it; the others vary H, the start or T. */
+export const AS_PUBLISHED: readonly string[] = [YARDSTICK, 'gaat', 'u-fgsm'];
+
 /** Runs that are the same arithmetic while nothing flips: T steps of α are one of T·α; and J·δ⁰ = 0 where δ⁰ = 0. */
 export const TWINS = [
   ['gaat', 'r-fgsm-at-x'],

@@ -1,51 +1,15 @@
 /** The options of `bench methods`. */
-import { parseCount } from '../../src/cli/numbers.ts';
 import { type MethodName, methods } from '../../src/train/index.ts';
-import { chosen, one, readOptions } from '../options.ts';
+import { chosen, readOptions } from '../options.ts';
+import { RUNS_DEFAULTS, RUNS_NAMES, type RunsOptions, runsOptions } from '../runs/options.ts';
 
-const ENGINES = ['onnxruntime', 'tensorflow'] as const;
-const DEVICES = ['auto', 'cpu', 'cuda'] as const;
-
-export interface MethodsOptions {
+/** The data are images that the network of the settings fits; each method has a folder in `out`. */
+export interface MethodsOptions extends RunsOptions {
   readonly methods: readonly MethodName[];
-  /** As `--data` takes it: images that the network of the settings fits. */
-  readonly data: string;
-  readonly epochs: number;
-  /** What trains. Attacks always run on onnxruntime. */
-  readonly engine: (typeof ENGINES)[number];
-  readonly device: (typeof DEVICES)[number];
-  /** Trains on the first so many images. @default all */
-  readonly limit?: number;
-  /** Test images that are attacked, the first ones. */
-  readonly attacked: number;
-  /** @default the number of cores */
-  readonly threads?: number;
-  readonly seed: number;
-  /** Where the runs are, a folder per method. */
-  readonly out: string;
-  /** Where the record goes. */
-  readonly record?: string;
-  /** Where the page goes. */
-  readonly html?: string;
 }
 
-const DEFAULTS = {
-  methods: Object.keys(methods).join(','),
-  data: 'mnist',
-  epochs: '5',
-  engine: 'onnxruntime',
-  device: 'auto',
-  attacked: '1000',
-  seed: '0',
-  out: 'runs/bench-methods',
-};
-const NAMES = [
-  ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
-  'limit',
-  'threads',
-  'record',
-  'html',
-] as const;
+const DEFAULTS = { ...RUNS_DEFAULTS, methods: Object.keys(methods).join(','), out: 'runs/bench-methods' };
+const NAMES = [...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]), ...RUNS_NAMES, 'html'] as const;
 
 /**
  * @param argv as `--methods pgd,gaat --epochs 5`
@@ -53,19 +17,8 @@ const NAMES = [
  */
 export function parseOptions(argv: readonly string[]): MethodsOptions {
   const given = { ...DEFAULTS, ...readOptions(argv, NAMES) };
-  const { data, out, limit, threads, record, html } = given;
   return {
+    ...runsOptions(given),
     methods: chosen('methods', given.methods, Object.keys(methods) as MethodName[]),
-    data,
-    epochs: parseCount(given.epochs, 'epochs'),
-    engine: one('engine', given.engine, ENGINES),
-    device: one('device', given.device, DEVICES),
-    ...(limit === undefined ? {} : { limit: parseCount(limit, 'limit') }),
-    attacked: parseCount(given.attacked, 'attacked'),
-    ...(threads === undefined ? {} : { threads: parseCount(threads, 'threads') }),
-    seed: parseCount(given.seed, 'seed', 0),
-    out,
-    ...(record === undefined ? {} : { record }),
-    ...(html === undefined ? {} : { html }),
   };
 }

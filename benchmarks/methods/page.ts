@@ -2,6 +2,7 @@
 import { epsilonText, integer, secondsText, valueText, words } from '../../src/report/format.ts';
 import { html, type Markup } from '../../src/report/markup.ts';
 import { renderPage } from '../../src/report/page.ts';
+import { conditions, factList, machineFacts, SCROLL_STYLES, toolFact } from '../page.ts';
 import { costFigures } from './figure.ts';
 import { PAPERS, type Published, published, publishedSaving, ratOf } from './published.ts';
 import { epochsText, type MeasuredMethod, type MethodsRecord, type Row } from './record.ts';
@@ -10,7 +11,7 @@ import { explanation, HEADER, remarks, rightOf, rowCells, savingText } from './t
 /** The table is wider than the report's, and its columns are close. */
 const styles = `
 main { max-width: 78rem; }
-.scroll { overflow-x: auto; margin-bottom: 1.2rem; } #methods ~ .note { max-width: 60rem; margin-bottom: 0.4rem; } #methods ~ .pair { margin-top: 2rem; }
+${SCROLL_STYLES} #methods ~ .note { max-width: 60rem; margin-bottom: 0.4rem; } #methods ~ .pair { margin-top: 2rem; }
 .methods { font-size: 0.82rem; } .methods th, .methods td { padding-left: 0.75rem; }
 .methods .first { border-left: 1px solid var(--rule); }
 .methods td.text { white-space: normal; min-width: 8.5rem; }
@@ -74,30 +75,25 @@ function lead({ rows, training }: MethodsRecord): string {
   return `GAAT took ${saved(gaat.saving)}${said} and is right on ${under(gaat)} of the images under PGD-100, RAT on ${under(rat)}.`;
 }
 
-const facts = (entries: readonly (readonly [string, string])[]): Markup =>
-  html`<dl class="facts">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
-
 const settingsOf = ({ settings }: Pick<MeasuredMethod, 'settings'>): string =>
   Object.entries(settings)
     .map(([name, value]) => `${words(name)} ${valueText(value)}`)
     .join(', ');
 
 function conditionsSection(record: MethodsRecord): Markup {
-  const { tool, machine, training: t, attacks: a, methods } = record;
+  const { tool, training: t, attacks: a, methods } = record;
   const versions = Object.assign({}, ...methods.map((m) => m.trainedBy?.versions ?? {}));
   const commits = new Set(methods.flatMap((m) => m.trainedBy?.tool.gitCommit ?? []));
   const others = [...commits].filter((commit) => commit !== tool.gitCommit);
-  return html`<section aria-labelledby="conditions"><h2 id="conditions">What was measured where</h2>
-<div class="columns"><div><h3>Machine</h3>${facts([
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
-    ['platform', `${machine.platform}, Node ${machine.node}`],
+  const machineList = factList([
+    ...machineFacts(record),
     ['training', `${t.engine} on ${t.device}, ${t.threads} threads`],
     ['attacks', a.engine],
     ...Object.entries<string>(versions),
-    [tool.name, `${tool.version}${tool.gitCommit ? `, commit ${tool.gitCommit}` : ''}`],
+    toolFact(record),
     ...(others.length > 0 ? [['trained at', others.join(', ')] as const] : []),
-  ])}</div>
-<div><h3>All methods</h3>${facts([
+  ]);
+  const shared = factList([
     [
       'data',
       `${t.data.name}, ${integer(t.images)} images; ${integer(t.validation)} held out, under PGD-${t.validationSteps}`,
@@ -106,8 +102,11 @@ function conditionsSection(record: MethodsRecord): Markup {
     ['epochs', `${t.epochs}`],
     ['seed', `${t.seed}`],
     ...Object.entries(t.common).map(([name, value]) => [words(name), [value].flat().join(', ')] as const),
-  ])}</div>
-<div><h3>Each method</h3>${facts(methods.map((m) => [m.method, settingsOf(m) || 'its defaults'] as const))}</div></div></section>`;
+  ]);
+  const own = factList(methods.map((m) => [m.method, settingsOf(m) || 'its defaults'] as const));
+  return conditions(html`<div class="columns"><div><h3>Machine</h3>${machineList}</div>
+<div><h3>All methods</h3>${shared}</div>
+<div><h3>Each method</h3>${own}</div></div>`);
 }
 
 const timeText = ({ time, epochSeconds }: Published): string =>

@@ -182,12 +182,12 @@ export function toldBy(method: MethodName, record: EpochRecord, images: number):
   return r === null ? {} : { r };
 }
 
-/** Milliseconds of a piece of work, measured. */
-export type Times = (work: Work) => number;
+/** Milliseconds of a piece of work, measured; in an epoch (from 1), where that is known. */
+export type Times = (work: Work, epoch: number) => number;
 
-/** Milliseconds of a mini-batch. */
-export const batchTime = (terms: readonly Term[], times: Times): number =>
-  terms.reduce((sum, { count, ...work }) => sum + count * times(work), 0);
+/** Milliseconds of a mini-batch. @param epoch that it is of */
+export const batchTime = (terms: readonly Term[], times: Times, epoch = 1): number =>
+  terms.reduce((sum, { count, ...work }) => sum + count * times(work, epoch), 0);
 
 /**
  * Seconds of a run, projected: the last, smaller mini-batch of an epoch counts by its share.
@@ -202,7 +202,7 @@ export function projectSeconds(
   told: readonly Told[] = [],
 ): number {
   const epochs = Array.from({ length: recipe.epochs }, (_, e) =>
-    batchTime(termsOf(recipe, e + 1, told[e]), times),
+    batchTime(termsOf(recipe, e + 1, told[e]), times, e + 1),
   );
   const batches = images / recipe.batchSize;
   return (batches * epochs.reduce((sum, ms) => sum + ms, 0)) / 1000;

@@ -2,6 +2,7 @@
 import { architectures } from '../../models/index.ts';
 import { parseCount } from '../../src/cli/numbers.ts';
 import { type MethodName, methods } from '../../src/train/index.ts';
+import { KEEP_NAMES, type KeepOptions, keepOptions } from '../keep.ts';
 import { chosen, one, readOptions } from '../options.ts';
 
 export const ENGINES = ['onnxruntime', 'tensorflow'] as const;
@@ -13,7 +14,7 @@ const METHODS = Object.keys(methods) as MethodName[];
 const BATCHES: Readonly<Record<string, number>> = { 'mnist-cnn': 128, 'wrn-34-10': 8 };
 const BATCH = 16;
 
-export interface PhasesOptions {
+export interface PhasesOptions extends KeepOptions {
   readonly models: readonly string[];
   readonly engines: readonly EngineName[];
   readonly device: (typeof DEVICES)[number];
@@ -26,10 +27,6 @@ export interface PhasesOptions {
   readonly seconds: number;
   /** @default the number of cores */
   readonly threads?: number;
-  /** Where the record goes. */
-  readonly record?: string;
-  /** Where the page goes. */
-  readonly html?: string;
 }
 
 const DEFAULTS = {
@@ -42,7 +39,7 @@ const DEFAULTS = {
 };
 const NAMES = [
   ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
-  ...(['batch', 'threads', 'record', 'html'] as const),
+  ...(['batch', 'threads', 'html', ...KEEP_NAMES] as const),
 ];
 
 export const batchOf = (model: string, { batch }: Pick<PhasesOptions, 'batch'>): number =>
@@ -65,7 +62,6 @@ export function parseOptions(argv: readonly string[]): PhasesOptions {
     seconds: parseCount(given.seconds, 'seconds'),
     ...counted('batch'),
     ...counted('threads'),
-    ...(given.record !== undefined && { record: given.record }),
-    ...(given.html !== undefined && { html: given.html }),
+    ...keepOptions(given),
   };
 }

@@ -2,6 +2,7 @@
 import { html, type Markup } from '../../src/report/markup.ts';
 import { renderPage } from '../../src/report/page.ts';
 import { savingText } from '../methods/table.ts';
+import { conditions, drawnTable, factList, machineFacts, SCROLL_STYLES, toolFact } from '../page.ts';
 import type { PhasesRecord } from './record.ts';
 import {
   explanation,
@@ -16,7 +17,7 @@ import { COLUMNS, table3 } from './table3.ts';
 
 const styles = `
 main { max-width: 78rem; }
-.scroll { overflow-x: auto; margin-bottom: 1.2rem; }
+${SCROLL_STYLES}
 .phases { font-size: 0.82rem; } .phases th, .phases td { padding-left: 0.75rem; }
 .phases th, .phases td { white-space: nowrap; overflow-wrap: normal; }
 .phases .opens > * { border-top: 2px solid var(--rule); }
@@ -24,31 +25,6 @@ main { max-width: 78rem; }
 .phases .paper th, .phases .paper td { color: var(--muted); }
 .phases td.long { white-space: normal; min-width: 9rem; }
 `;
-
-interface Cells {
-  readonly header: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  /** Columns of text. */
-  readonly text: readonly number[];
-  /** Of these, those with long text. */
-  readonly long?: readonly number[];
-  readonly above?: Markup;
-  readonly kind?: (row: readonly string[]) => string;
-}
-
-function drawn({ header, rows, text, long = [], above, kind }: Cells): Markup {
-  const classOf = (c: number) => (long.includes(c) ? 'text long' : text.includes(c) ? 'text' : '');
-  const body = rows.map((row, i) => {
-    const [first, ...rest] = row;
-    const opens = first !== rows[i - 1]?.[0] ? 'opens' : '';
-    const cells = rest.map((cell, c) => html`<td class="${classOf(c + 1)}">${cell}</td>`);
-    return html`<tr class="${opens} ${kind?.(row) ?? ''}"><th scope="row" class="text">${first}</th>${cells}</tr>
-`;
-  });
-  return html`<div class="scroll"><table class="numbers phases"><thead>${above}<tr>${header.map(
-    (name, c) => html`<th scope="col" class="${classOf(c)}">${name}</th>`,
-  )}</tr></thead><tbody>${body}</tbody></table></div>`;
-}
 
 /** The paper's two algorithms above their lines. */
 function algorithms(): Markup {
@@ -65,7 +41,8 @@ function table3Section(record: PhasesRecord): Markup | null {
   if (lines.length === 0) return null;
   const rows = lines.map(table3Cells);
   return html`<section aria-labelledby="table-3"><h2 id="table-3">GAAT, table 3: milliseconds of making adversarial examples</h2>
-${drawn({
+${drawnTable({
+  name: 'phases',
   header: TABLE3_HEADER,
   rows,
   text: [0, 1],
@@ -79,27 +56,26 @@ function projectionsSection({ projections }: PhasesRecord): Markup | null {
   if (projections.length === 0) return null;
   return html`<section aria-labelledby="projections"><h2 id="projections">Whole runs, projected</h2>
 <p>No such run was made on this machine: phases × counts × mini-batches.</p>
-${drawn({ header: PROJECTIONS_HEADER, rows: projections.map(projectionCells), text: [0, 1, 2] })}</section>`;
+${drawnTable({ name: 'phases', header: PROJECTIONS_HEADER, rows: projections.map(projectionCells), text: [0, 1, 2] })}</section>`;
 }
 
 const phasesSection = ({ rows }: PhasesRecord): Markup =>
   html`<section aria-labelledby="phases"><h2 id="phases">Phases</h2>
-${drawn({ header: PHASES_HEADER, rows: rows.map(phaseCells), text: [0, 1, 2, 3, 11], long: [1, 2, 11] })}</section>`;
+${drawnTable({ name: 'phases', header: PHASES_HEADER, rows: rows.map(phaseCells), text: [0, 1, 2, 3, 11], long: [1, 2, 11] })}</section>`;
 
-function conditionsSection({ machine, versions, tool, gpus, threads, rounds, ...r }: PhasesRecord): Markup {
-  const facts = [
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
+function conditionsSection(record: PhasesRecord): Markup {
+  const { versions, gpus, threads, rounds, seconds, leftOut, failures } = record;
+  const facts = factList([
+    ...machineFacts(record),
     ...gpus.map((gpu) => ['GPU', gpu] as const),
-    ['platform', `${machine.platform}, Node ${machine.node}`],
     ['threads', String(threads)],
-    ['rounds', `${rounds}, three at least; no further one after ${r.seconds} s of a network on an engine`],
+    ['rounds', `${rounds}, three at least; no further one after ${seconds} s of a network on an engine`],
     ...Object.entries(versions),
-    [tool.name, `${tool.version}${tool.gitCommit ? `, commit ${tool.gitCommit}` : ''}`],
-    ...r.leftOut.map(({ engine, why }) => [`${engine} left out`, why] as const),
-    ...r.failures.map((f) => [`failed: ${f.model}, ${f.engine}`, `${f.work ?? 'all'}: ${f.why}`] as const),
-  ] as const;
-  return html`<section aria-labelledby="conditions"><h2 id="conditions">What was measured where</h2>
-<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+    toolFact(record),
+    ...leftOut.map(({ engine, why }) => [`${engine} left out`, why] as const),
+    ...failures.map((f) => [`failed: ${f.model}, ${f.engine}`, `${f.work ?? 'all'}: ${f.why}`] as const),
+  ]);
+  return conditions(facts);
 }
 
 /** What a reader wants to know first: GAAT's saving, as far as phases tell. */

@@ -34,6 +34,9 @@ export const statisticsShape = {
   sd: z.number().nonnegative(),
 };
 
+/** What statistics are of. */
+export const samplesShape = z.array(milliseconds).describe('milliseconds of the timed runs, in their order');
+
 const row = z.object({
   model: z.string(),
   batch: z.int().positive(),
@@ -48,7 +51,7 @@ const row = z.object({
   overForward: z.number().positive().nullable().describe('p50 ÷ that of the model’s forward, same engine'),
   forward: count.describe('passes through the network in one run, as counted'),
   backward: count.describe('the same, backwards'),
-  samples: z.array(milliseconds),
+  samples: samplesShape,
 });
 export type Row = z.infer<typeof row>;
 

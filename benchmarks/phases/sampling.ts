@@ -38,6 +38,10 @@ export function statisticsOf(samples: readonly number[]): Statistics {
   return { n, mean, p50: quantile(samples, 0.5), sd: n > 1 ? Math.sqrt(squares / (n - 1)) : 0 };
 }
 
+/** Digits that a sample is kept with; statistics are of the samples as they are kept. */
+const DIGITS = 4;
+export const kept = (milliseconds: number): number => Number(milliseconds.toPrecision(DIGITS));
+
 /** A piece of work, ready to be timed. */
 export class Job {
   readonly work: Work;
@@ -94,7 +98,7 @@ export class Job {
     bench.add(this.name, this.#run, { async: true, beforeEach: this.#before });
     const [task] = await bench.run();
     const { result } = task!;
-    if (result.state === 'completed') this.samples.push(...result.latency.samples!);
+    if (result.state === 'completed') this.samples.push(...result.latency.samples!.map(kept));
   }
 
   /** Once, untimed. @throws what the work throws */

@@ -4,7 +4,7 @@ import { integer, percent, percentRange } from '../../src/report/format.ts';
 import { buildHeadline, countVerdicts, type Result } from '../../src/report/index.ts';
 
 const [BEGIN, END] = [
-  '<!-- by `npm run readme`, from benchmarks/records/demo.json -->',
+  '<!-- by `npm run readme`, from the latest benchmarks/records/DATE-demo -->',
   '<!-- end of what `npm run readme` writes -->',
 ];
 

@@ -162,9 +162,30 @@ export async function workOff<Spec extends RunSpec>(
   return failures;
 }
 
-/** The engine that a benchmark looks at checkpoints with, beside those that train. */
-export const lookingEngine = ({ device, threads }: RunsOptions): Promise<Engine> =>
-  openEngine({ engine: 'onnxruntime', device, ...(threads !== undefined && { threads }) });
+/** What a benchmark of runs works on and looks with. */
+export interface Place {
+  readonly train: DataSet;
+  readonly test: DataSet;
+  /** That attacks and looks at checkpoints, beside those that train. */
+  readonly engine: Engine;
+}
+
+/** Does the work with the engine open, and closes it whatever comes of it. */
+export async function inPlace<T>(options: RunsOptions, work: (place: Place) => Promise<T>): Promise<T> {
+  const { data, device, threads } = options;
+  const train = await loadData(data, 'train', limitOf(options));
+  const test = await loadData(data, 'test');
+  const engine = await openEngine({
+    engine: 'onnxruntime',
+    device,
+    ...(threads !== undefined && { threads }),
+  });
+  try {
+    return await work({ train, test, engine });
+  } finally {
+    await engine.close();
+  }
+}
 
 /** What a record of runs begins with. */
 export async function headOf(options: RunsOptions, runs: readonly NamedRun[], looks: Engine) {

@@ -26,8 +26,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { positionals } = assertKnown(command, rest);
-  const wanted = Object.values(argsOf(command)).filter((a) => a.type === 'positional').length;
-  if (positionals > wanted)
+  const named = Object.values(argsOf(command)).filter((a) => a.type === 'positional');
+  const wanted = named.length;
+  const anyNumber = named.some((a) => a.valueHint?.endsWith('…'));
+  if (positionals > wanted && !anyNumber)
     throw new TouchstoneError(
       'E_OPTION',
       `${positionals} arguments to ${name}`,

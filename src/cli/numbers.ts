@@ -44,6 +44,14 @@ export function parseShare(text: string, option: string): number {
   return value;
 }
 
+/** `2/8` as the second of eight. */
+export function parseShard(text: string, option: string): { index: number; of: number } {
+  const [, index, of] = /^(\d{1,9})\/(\d{1,9})$/.exec(text.trim())?.map(Number) ?? [];
+  if (index === undefined || of === undefined || index < 1 || index > of)
+    throw new TouchstoneError('E_OPTION', `--${option} ${text}`, 'i/n with i from 1 to n, as 2/8');
+  return { index, of };
+}
+
 /** Sizes joined by `x`: `3x32x32` is [3, 32, 32]. */
 export function parseShape(text: string, option: string): number[] {
   const sizes = text.split('x').map(Number);

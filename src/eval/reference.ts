@@ -1,12 +1,15 @@
 import { type Dense, evaluate, type Graph, GraphBuilder, type Value } from '../graph/index.ts';
 
-/**
- * Logits in float64, by the reference interpreter: slow, readable, and no code of an engine in it.
- *
- * @param x `[N, C, H, W]`, row-major
- * @returns `[N, K]`, row-major
- */
-export type Reference = (x: Float64Array, shape: readonly number[]) => Float64Array;
+/** Logits in float64, by the reference interpreter: slow, readable, and no code of an engine in it. */
+export interface Reference {
+  /**
+   * @param x `[N, C, H, W]`, row-major
+   * @returns `[N, K]`, row-major
+   */
+  (x: Float64Array, shape: readonly number[]): Float64Array;
+  /** What an image costs. @default next to nothing */
+  readonly multiplications?: number;
+}
 
 /** Multiplications that an image may cost: plain loops take some two seconds for them. */
 const AFFORDABLE = 4e8;
@@ -19,13 +22,15 @@ export function referenceOf(graph: Graph): Reference | undefined {
   const input = graph.inputs.find((i) => !graph.initializers.has(i.name))!.name;
   const output = graph.outputs[0]!.name;
   const b = GraphBuilder.from(graph);
-  if (multiplications(b) > AFFORDABLE) return undefined;
+  const cost = multiplications(b);
+  if (cost > AFFORDABLE) return undefined;
   b.output(output);
   const alone = b.build();
-  return (data, shape) => {
+  const logits = (data: Float64Array, shape: readonly number[]) => {
     const x: Dense = { dtype: 'float32', shape, data };
     return evaluate(alone, new Map([[input, x]])).get(output)!.data;
   };
+  return Object.assign(logits, { multiplications: cost });
 }
 
 /** Of one image's products and convolutions, a dynamic size counting as 1. */

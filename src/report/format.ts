@@ -1,5 +1,5 @@
 /** How values are written in the terminal and in the HTML report: one place, so that both agree. */
-import type { Norm } from './schema.ts';
+import type { Norm, Result } from './schema.ts';
 
 /**
  * A fraction as percent with one decimal, without the sign. Never rounds up to 100 or down to 0: one broken image
@@ -83,6 +83,20 @@ export function printable(text: string, limit = 400): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+/** Machines named at once. */
+const MOST_MACHINES = 4;
+
+/** Who made the shards: `2 machines in 5 shards (east 3, west 2)`. */
+export function machinesText(machines: NonNullable<Result['machines']>): string {
+  const shards = new Map<string, number>();
+  for (const m of machines) shards.set(m.name, (shards.get(m.name) ?? 0) + m.shards);
+  const count = (n: number, what: string) => `${integer(n)} ${what}${n === 1 ? '' : 's'}`;
+  const total = [...shards.values()].reduce((sum, n) => sum + n, 0);
+  const named = [...shards].slice(0, MOST_MACHINES).map(([name, n]) => `${name} ${integer(n)}`);
+  const list = [...named, ...(shards.size > MOST_MACHINES ? ['…'] : [])].join(', ');
+  return `${count(shards.size, 'machine')} in ${count(total, 'shard')} (${list})`;
 }
 
 /** The last part of a path, of either kind of slash. */

@@ -1,4 +1,14 @@
 /** The door of `src/report`: `result.json`, and its views in the terminal and as a page. */
+export { renderComparison } from './comparison/html.ts';
+export {
+  COMPARISON_SCHEMA,
+  type Comparison,
+  type ComparisonCell,
+  comparisonJsonSchema,
+  parseComparison,
+} from './comparison/schema.ts';
+export { tablesOf } from './comparison/statistics.ts';
+export { comparisonTable } from './comparison/terminal.ts';
 export { epsilonText, fileName, normText, percent, printable } from './format.ts';
 export { buildHeadline, countVerdicts, type Headline } from './headline.ts';
 export { type ReportExtras, renderReport } from './html.ts';

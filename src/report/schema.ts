@@ -169,6 +169,14 @@ const environment = z.object({
   packages: z.record(z.string(), z.string()).describe('versions of the npm packages that computed'),
 });
 
+const machine = z.object({
+  name: z.string(),
+  ...environment.shape,
+  gitCommit: z.string().optional().describe('of the checkout that ran there; absent outside a checkout'),
+  shards: z.int().positive().describe('how many it made'),
+  seconds: seconds.describe('that these took'),
+});
+
 const perClass = z.object({
   label: count,
   name: z.string().nullable(),
@@ -198,6 +206,12 @@ const shape = z.object({
   training: training.nullable().describe('null for a model that was not trained here'),
   perClass: z.array(perClass),
   environment,
+  machines: z
+    .array(machine)
+    .optional()
+    .describe(
+      'where the attacks were run, if in shards; environment is then where these were merged, seconds of all one after another',
+    ),
   seconds: seconds.describe('of the whole audit'),
 });
 

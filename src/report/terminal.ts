@@ -1,7 +1,16 @@
 /** The audit as text for a terminal. */
 import pc from 'picocolors';
 import { getBorderCharacters, table } from 'table';
-import { epsilonText, integer, normText, percent, percentRange, printable, secondsNumber } from './format.ts';
+import {
+  epsilonText,
+  integer,
+  machinesText,
+  normText,
+  percent,
+  percentRange,
+  printable,
+  secondsNumber,
+} from './format.ts';
 import { buildHeadline, countVerdicts } from './headline.ts';
 import type { Result, Verdict } from './schema.ts';
 
@@ -53,6 +62,7 @@ export function auditTable(result: Result, options: TerminalOptions = {}): strin
         `checks: ${counts.pass} pass, ${counts.warn} warn, ${counts.fail} fail`,
       width,
     ),
+    ...(result.machines ? wrap(`made by ${printable(machinesText(result.machines))}`, width) : []),
     ...tried.flatMap((check) =>
       wrap(
         `${check.verdict} ${printable(check.id)}: ${printable(check.message)} (${printable(check.section)})`,

@@ -7,6 +7,7 @@ import { type AuditFigures, type ModelCard, type Oracle, predictions } from '../
 import { type Content, type NpzMember, npzStream, writeFilesAtomic } from '../io/index.ts';
 import type { ReportExample, Result } from '../report/index.ts';
 import { PARTS, REQUEST } from './audit-parts.ts';
+import { SHARD } from './shard-record.ts';
 
 /** How many adversarial examples a report shows, and out of how many they are chosen. */
 const SHOWN = 12;
@@ -14,7 +15,7 @@ const LOOKED_AT = 500;
 
 const OUTPUTS = ['result.json', 'report.html', 'adversarial.npz'];
 /** Left by an audit that was stopped: the same one may go on. */
-const UNDER_WAY = [REQUEST, PARTS];
+const UNDER_WAY = [REQUEST, PARTS, SHARD];
 
 const sameFolder = async (a: string, b: string): Promise<boolean> =>
   (await fs.realpath(a)) === (await fs.realpath(b));
@@ -22,13 +23,27 @@ const sameFolder = async (a: string, b: string): Promise<boolean> =>
 /**
  * An output folder must not hold another audit's files. A training run's folder, with its model, may be added to, and one with an
  * audit under way gone on with.
+ *
+ * @param options.shard it is for a shard, which only goes on with a shard
  */
-export async function assertFree(out: string, model?: string): Promise<void> {
+export async function assertFree(
+  out: string,
+  model?: string,
+  { shard = false }: { readonly shard?: boolean } = {},
+): Promise<void> {
   if (!(await fs.pathExists(out))) return;
   if (!(await fs.stat(out)).isDirectory())
     throw new TouchstoneError('E_FILE', `${out} is a file`, 'a folder to write to');
   const present = (await fs.readdir(out)).filter((name) => !isLeftover(name));
-  if (present.includes(REQUEST)) return;
+  if (present.includes(REQUEST) || present.includes(SHARD)) {
+    if (present.includes(SHARD) === shard) return;
+    throw new TouchstoneError(
+      'E_FILE',
+      `${out} holds ${shard ? 'an audit under way that is not in shards' : 'a shard of an audit'}`,
+      'a new folder',
+      'name another with --out, or remove it',
+    );
+  }
   const beside =
     model !== undefined && (await fs.pathExists(model)) && (await sameFolder(dirname(resolve(model)), out));
   const reserved = [...OUTPUTS, ...UNDER_WAY];
@@ -44,7 +59,7 @@ export async function assertFree(out: string, model?: string): Promise<void> {
 
 /** What a write leaves where the process is killed. */
 const isLeftover = (name: string): boolean =>
-  /^\.(?:audit\.json|result\.json|report\.html|adversarial\.npz)\.[0-9a-f]+\.tmp$/.test(name);
+  /^\.(?:audit\.json|shard\.json|result\.json|report\.html|adversarial\.npz)\.[0-9a-f]+\.tmp$/.test(name);
 
 /** Where the images of an audit are, a chunk at a time. */
 export interface Pictures {

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import fs from 'fs-extra';
 import { z } from 'zod';
 import { TouchstoneError } from '../errors.ts';
-import { type AttackName, attacks, type ChunkOutcome, type ChunkSummary } from '../eval/index.ts';
+import {
+  type AttackName,
+  type AuditPlan,
+  attacks,
+  type ChunkOutcome,
+  type ChunkSummary,
+  type Stage,
+} from '../eval/index.ts';
 import { float32, type Tensor } from '../graph/index.ts';
 import { decodeNpz, encodeNpz, readFileLimited, sha256, writeFileAtomic } from '../io/index.ts';
 
@@ -56,6 +63,10 @@ export interface AuditFolder {
 
 const textOf = (request: unknown): string => `${JSON.stringify(request, null, 2)}\n`;
 
+const hashOf = (text: string): string => sha256(new TextEncoder().encode(text));
+
+export const requestHash = (request: unknown): string => hashOf(textOf(request));
+
 /**
  * Begins an audit in a folder, or goes on with the same one.
  *
@@ -65,7 +76,7 @@ const textOf = (request: unknown): string => `${JSON.stringify(request, null, 2)
 export async function openAuditFolder(dir: string, request: unknown): Promise<AuditFolder> {
   const path = join(dir, REQUEST);
   const text = textOf(request);
-  const folder = { dir, request: sha256(new TextEncoder().encode(text)) };
+  const folder = { dir, request: hashOf(text) };
   if (await fs.pathExists(path)) {
     const had = new TextDecoder().decode(await readFileLimited(path, 2 ** 20));
     if (had === text) return folder;
@@ -94,7 +105,7 @@ function differences(had: string, request: unknown): string {
   }
 }
 
-const pathOf = ({ dir }: AuditFolder, index: number): string =>
+export const pathOf = ({ dir }: Pick<AuditFolder, 'dir'>, index: number): string =>
   join(dir, PARTS, `${String(index).padStart(6, '0')}.npz`);
 
 const bytesOf = (flags: readonly boolean[]): Uint8Array => Uint8Array.from(flags, Number);
@@ -133,17 +144,33 @@ const damaged = (path: string, cause?: unknown): TouchstoneError =>
     'E_DATA',
     `${path} is damaged`,
     'as it was written',
-    `remove ${path}: that part is done again`,
-    {
-      cause,
-    },
+    `remove ${path}, and run the audit again: that part is done anew`,
+    { cause },
   );
 
-async function arraysOf(path: string, only?: readonly string[]): Promise<Map<string, Tensor['data']>> {
-  const bytes = await readFileLimited(path, MOST_BYTES);
-  const arrays = decodeNpz(bytes, { where: path, ...(only && { only }) });
+async function arraysOf(
+  path: string,
+  most: number,
+  only?: readonly string[],
+): Promise<Map<string, Tensor['data']>> {
+  const bytes = await readFileLimited(path, most);
+  const arrays = decodeNpz(bytes, { where: path, maxBytes: most, ...(only && { only }) });
   return new Map([...arrays].map(([name, tensor]) => [name, tensor.data]));
 }
+
+/** What a chunk's part must hold, whoever wrote it. */
+export interface PartShape {
+  /** Of its images. */
+  readonly labels: Int32Array;
+  /** Values of one image. */
+  readonly size: number;
+  readonly classes: number;
+  readonly plan: Pick<AuditPlan, 'stages' | 'threat' | 'curve'>;
+}
+
+/** Bytes of a part: its arrays, and as much again for the head of even the longest list of attacks. */
+const mostBytes = ({ labels: { length: n }, size, plan }: PartShape): number =>
+  Math.min(MOST_BYTES, 2 ** 21 + n * (4 * size + 9 + plan.stages.length));
 
 /**
  * A part that is done already.
@@ -151,11 +178,15 @@ async function arraysOf(path: string, only?: readonly string[]): Promise<Map<str
  * @returns undefined where it is not
  * @throws E_DATA where it is damaged, or another audit's
  */
-export async function loadPart(folder: AuditFolder, index: number): Promise<ChunkSummary | undefined> {
+export async function loadPart(
+  folder: AuditFolder,
+  index: number,
+  shape: PartShape,
+): Promise<ChunkSummary | undefined> {
   const path = pathOf(folder, index);
   if (!(await fs.pathExists(path))) return undefined;
   try {
-    const arrays = await arraysOf(path); // the images, too: better to know now that they are damaged
+    const arrays = await arraysOf(path, mostBytes(shape)); // the images, too: better to know now that they are damaged
     const meta = head.parse(JSON.parse(new TextDecoder().decode(arrays.get('meta') as Uint8Array)));
     if (meta.request !== folder.request || meta.index !== index) throw new Error('a part of another audit');
     const flags = (name: string, from: number) =>
@@ -173,23 +204,49 @@ export async function loadPart(folder: AuditFolder, index: number): Promise<Chun
       verification: meta.verification,
       curve: meta.curve,
     };
-    const lengths = [
-      summary.predicted,
-      summary.predictedAdversarial,
-      summary.robust,
-      ...summary.stages.map((s) => s.broken),
-    ];
-    if (lengths.some(({ length }) => length !== meta.n)) throw new Error('arrays of other lengths');
+    assertPart(summary, arrays.get('adversarial'), shape);
     return summary;
   } catch (error) {
     throw damaged(path, error);
   }
 }
 
+/** Whether what a part says can be. That it is true only its maker can know. */
+function assertPart(part: ChunkSummary, adversarial: Tensor['data'] | undefined, shape: PartShape): void {
+  const { predicted, predictedAdversarial, robust, stages, curve } = part;
+  const { labels, size, classes, plan } = shape;
+  const n = labels.length;
+  const assert = (holds: boolean, what: string) => {
+    if (!holds) throw new Error(what);
+  };
+  const flags = [robust, ...stages.map((s) => s.broken)];
+  assert(
+    [predicted, predictedAdversarial, ...flags].every((a) => a.length === n),
+    'arrays of other lengths',
+  );
+  for (const given of [predicted, predictedAdversarial])
+    assert(given instanceof Int32Array && given.every((l) => l >= 0 && l < classes), 'labels of no class');
+  assert(adversarial instanceof Float32Array && adversarial.length === n * size, 'images of another size');
+  // Of an image that stands, the last try may be anything.
+  const pixel = (v: number, i: number) => robust[Math.floor(i / size)] || (v >= 0 && v <= 1);
+  assert((adversarial as Float32Array).every(pixel), 'pixels outside [0, 1]');
+  const planned = (s: Stage, i: number) =>
+    s.attack === stages[i]!.attack && (s.survivors ?? false) === stages[i]!.survivors;
+  assert(stages.length === plan.stages.length && plan.stages.every(planned), 'other attacks');
+  assert(stages.every((s) => s.attacked <= n) && curve.every((p) => p.standing <= n), 'too many images');
+  const radii = [0, ...plan.curve].map((multiple) => multiple * plan.threat.epsilon);
+  assert(curve.length <= radii.length && curve.every((p, i) => p.epsilon === radii[i]), 'another curve');
+  const stands = (i: number) => predicted[i] === labels[i] && !stages.some((s) => s.broken[i]);
+  assert(
+    robust.every((r, i) => r === stands(i)),
+    'images that stand and are broken',
+  );
+}
+
 /** The adversarial images of a part. */
 export async function loadAdversarial(folder: AuditFolder, index: number): Promise<Float32Array> {
   const path = pathOf(folder, index);
-  const data = (await arraysOf(path, ['adversarial'])).get('adversarial');
+  const data = (await arraysOf(path, MOST_BYTES, ['adversarial'])).get('adversarial');
   if (!(data instanceof Float32Array)) throw damaged(path);
   return data;
 }

@@ -19,6 +19,8 @@ export interface Found {
   readonly findings: readonly NamedFinding[];
   readonly judgement: Judgement;
   readonly seconds: number;
+  /** Of an audit in shards. */
+  readonly machines?: Result['machines'];
 }
 
 const countOf = (list: readonly boolean[]): number => list.filter(Boolean).length;
@@ -38,7 +40,7 @@ export async function assemble(options: AuditRunOptions, found: Found): Promise<
     createdAt: new Date().toISOString(),
     seed: options.seed,
     commandLine: [...options.commandLine],
-    model: modelRecord(options.model, found.opened, options.preprocessing),
+    model: modelRecord(options.modelName ?? options.model, found.opened, options.preprocessing),
     data: dataRecord(data),
     threat: { norm: options.threat.norm, epsilon: options.threat.epsilon, clip: [0, 1] },
     clean: { accuracy: cleanCorrect / data.n, correct: cleanCorrect, n: data.n },
@@ -77,6 +79,7 @@ export async function assemble(options: AuditRunOptions, found: Found): Promise<
     training: trainingOf(opened.file.model),
     perClass: perClass(found, opened.subject.card.classes),
     environment: environmentRecord(options.engine),
+    ...(found.machines && { machines: found.machines }),
     seconds,
   };
   return parseResult(result);

@@ -75,12 +75,18 @@ export interface RunOutcome {
  */
 export async function startRun(
   options: RunOptions & { readonly out: string },
-  controls: RunControls = {},
+  controls: RunControls & DataOptions = {},
 ): Promise<RunOutcome> {
   const wanted = withRecipe(options);
   const { data: spec } = namesOf(wanted);
   await assertFree(options.out);
-  const data = await loadData(spec, 'train', wanted.limit === undefined ? {} : { limit: wanted.limit });
+  const data = await loadData(
+    controls.data ?? spec,
+    'train',
+    wanted.limit === undefined ? {} : { limit: wanted.limit },
+  );
+  if (controls.dataSha256 !== undefined)
+    assertData(data, controls.dataSha256, 'as it was planned', 'bring the data that the experiment names');
   const initial = wanted.init === undefined ? undefined : await readInitial(wanted.init, data);
   const recipe = resolveRecipe(wanted, data, initial);
   const { engine: name = 'auto', device = 'auto', threads } = wanted;
@@ -110,9 +116,22 @@ export async function startRun(
   }
 }
 
-export interface ResumeOptions {
-  /** Where the data is now, where it has moved: it must be the same data. @default as the run was started */
+export interface DataOptions {
+  /** Where the data is on this machine, where that is not what the run calls it. It must be the same data. @default as the run calls it */
   readonly data?: string;
+  /** What a new run's must be; a resumed one's is what it began with. @default anything */
+  readonly dataSha256?: string;
+}
+
+/** @throws E_DATA */
+function assertData({ sha256: got }: DataSet, wanted: string, why: string, remedy: string): void {
+  if (got === wanted) return;
+  throw new TouchstoneError(
+    'E_DATA',
+    `the data has SHA-256 ${got.slice(0, 12)}…`,
+    `${wanted.slice(0, 12)}…, ${why}`,
+    remedy,
+  );
 }
 
 /**
@@ -121,10 +140,7 @@ export interface ResumeOptions {
  * @throws TouchstoneError E_FILE where there is no run or its run.json was changed; E_DATA where the data is not what the run
  * began with, or the state is damaged; else as {@link startRun}
  */
-export async function resumeRun(
-  dir: string,
-  controls: RunControls & ResumeOptions = {},
-): Promise<RunOutcome> {
+export async function resumeRun(dir: string, controls: RunControls & DataOptions = {}): Promise<RunOutcome> {
   const folder = await openFolder(dir);
   const { recipe, data: began, engine: had } = folder.run;
   const from = await loadState(folder);
@@ -133,13 +149,12 @@ export async function resumeRun(
     'train',
     recipe.limit === null ? {} : { limit: recipe.limit },
   );
-  if (data.sha256 !== began.sha256)
-    throw new TouchstoneError(
-      'E_DATA',
-      `the data has SHA-256 ${data.sha256.slice(0, 12)}…`,
-      `${began.sha256.slice(0, 12)}…, with which the run began`,
-      'restore the data (--data DIR if it moved), or start a new run',
-    );
+  assertData(
+    data,
+    began.sha256,
+    'with which the run began',
+    'restore the data (--data DIR if it moved), or start a new run',
+  );
   const engine = await (controls.openEngine ?? openEngine)({
     engine: had.name,
     device: had.device,

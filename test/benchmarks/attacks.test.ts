@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { type AttacksRecord, attacksRecord, type Run, rowOf } from '../../benchm
 import { benchAttacks } from '../../benchmarks/attacks/run.ts';
 import { attacksTable } from '../../benchmarks/attacks/table.ts';
 import { Timing } from '../../benchmarks/attacks/timing.ts';
+import { RULE } from '../../benchmarks/ratio.ts';
 import { createProgress, type Progress } from '../../src/cli/progress.ts';
 import { loadData } from '../../src/data/index.ts';
 import { attacks } from '../../src/eval/index.ts';
@@ -70,6 +71,7 @@ describe('bench attacks without its peers', () => {
     expect(attacksRecord.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
     const wrong = { ...record, rows: [{ ...record.rows[0], robustAccuracy: 98 }] };
     expect(attacksRecord.safeParse(wrong).success).toBe(false);
+    expect(record.rule).toBe(RULE);
   });
 
   it('counts the images that were passed', () => {
@@ -188,15 +190,23 @@ describe('bench attacks, disturbed', () => {
   });
 
   it('writes its record and its page from the command line', async () => {
-    const [json, html] = [join(home, 'a.json'), join(home, 'a.html')];
+    const [json, html, records] = ['a.json', 'a.html', 'records'].map((name) => join(home, name)) as [
+      string,
+      string,
+      string,
+    ];
     const files = ['--model', join(home, 'model.onnx'), '--data', join(home, 'data.npz')];
     const few = ['--tools', 'touchstone', '--attacks', 'fgsm', '--rounds', '1', '--threads', '1'];
     const args = [program, 'bench', 'attacks', ...files, ...few, '--json', json, '--html', html];
+    args.push('--save', 'attacks', '--records', records);
     const { code, stdout } = await execute(process.execPath, args, root);
     expect(code).toBe(0);
     expect(stdout).toMatch(/║ fgsm +│ touchstone +│/);
     expect(attacksRecord.parse(JSON.parse(readFileSync(json, 'utf8'))).rows).toHaveLength(1);
     expect(existsSync(html)).toBe(true);
+    const [folder] = readdirSync(records);
+    expect(readFileSync(join(records, folder!, 'record.json'), 'utf8')).toBe(readFileSync(json, 'utf8'));
+    expect(readFileSync(join(records, folder!, 'page.html'), 'utf8')).toBe(readFileSync(html, 'utf8'));
   });
 });
 

@@ -3,13 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fs from 'fs-extra';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Accuracy, Found, Times } from '../../benchmarks/claims/found.ts';
 import { type Judged, judge } from '../../benchmarks/claims/judge.ts';
 import { loadTables } from '../../benchmarks/claims/load.ts';
 import type { Ours } from '../../benchmarks/claims/ours.ts';
 import { renderClaims } from '../../benchmarks/claims/page.ts';
-import { readRecord } from '../../benchmarks/claims/records.ts';
+import { readRecord, readRecords } from '../../benchmarks/claims/records.ts';
 import { claimsReport } from '../../benchmarks/claims/report.ts';
 import { claimsTable } from '../../benchmarks/claims/table.ts';
 import { accuracyHolds, ratioHolds, VERDICTS } from '../../benchmarks/claims/verdict.ts';
@@ -207,7 +208,7 @@ describe('records', () => {
         { ...set, method: 'gaat', batchMilliseconds: 160 },
       ],
     };
-    const [times] = readRecord(JSON.stringify(record), 'x.json')!.times;
+    const [times] = readRecord(JSON.stringify(record), 'x.json')!.found.times;
     // 500 mini-batches of 100 in an epoch of 50,000 images.
     expect(times!.seconds(run({}))).toBeCloseTo(200 * 500 * 0.6, 9);
     expect(times!.seconds(run({ steps: 7 }))).toBeCloseTo(200 * 500 * (0.6 - 3 * 0.05), 9);
@@ -225,7 +226,7 @@ describe('records', () => {
   it('of audits are read with the settings of their training, confirmed attacks alone', () => {
     const result = fixtureResult();
     const read = (more: object) =>
-      readRecord(JSON.stringify({ ...result, ...more }), 'result.json')!.accuracies;
+      readRecord(JSON.stringify({ ...result, ...more }), 'result.json')!.found.accuracies;
     const natural = {
       method: 'gaat',
       model: 'mnist-cnn',
@@ -249,6 +250,41 @@ describe('records', () => {
       { training: elsewhere },
     ])
       expect(read(more)).toEqual([]);
+  });
+
+  it('that are as good count by their kind, then by their day: the last one', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'touchstone-records-'));
+    const set = { model: 'vgg16', engine: 'onnxruntime', device: 'cpu', batch: 128 };
+    const phases = (gaat: number) => ({
+      ...{ benchmark: 'phases', machine, threads: 2, steps: 10 },
+      rows: [{ ...set, phase: 'forward', p50: 1 }],
+      projections: [
+        { ...set, method: 'pgd', batchMilliseconds: 100 },
+        { ...set, method: 'gaat', batchMilliseconds: gaat },
+      ],
+    });
+    const save = (name: string, record: object) =>
+      fs.outputFileSync(join(folder, name, 'record.json'), JSON.stringify(record));
+    try {
+      save('2026-01-01-b', phases(90));
+      save('2026-01-02-a', phases(40));
+      const rows = (phase: string, median: number) => ({
+        ...{ ...set, phase, median, n: 1, quartiles: [median, median], forward: 1, backward: 1 },
+        ...{ overForward: null, overOnnxruntime: 1, overPytorch: null, samples: [median] },
+      });
+      save('2026-01-03-engines', {
+        ...{ benchmark: 'engines', machine, tool: { name: 't', version: '0' }, gpus: [], tf32: false },
+        ...{ threads: 2, rounds: 1, versions: {}, leftOut: [], failures: [] },
+        rows: [rows('pgd-step', 10), rows('pgd-10', 100), rows('train-step', 30)],
+      });
+      const found = await readRecords([folder, join(folder, '2026-01-02-a', 'record.json')]);
+      expect(found.read).toHaveLength(3);
+      const saved = judged('gaat/table 2/CIFAR-10/VGGNet-16/GAAT/Time saved', found);
+      expect(saved.measured).toBeCloseTo(0.4, 12);
+      expect(saved.evidence!.record).toContain('2026-01-02-a');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('of kinds that claims do not know are passed over', () => {
@@ -284,7 +320,7 @@ describe('what there is', async () => {
   });
 
   it('has GAAT on MNIST as the records of its runs have it', () => {
-    const text = readFileSync('benchmarks/records/gaat-mnist-20-epochs.json', 'utf8');
+    const text = readFileSync('benchmarks/records/2026-11-21-gaat-mnist-20-epochs/record.json', 'utf8');
     const { clean, attacks } = JSON.parse(text) as {
       clean: { correct: number; n: number };
       attacks: { name: string; robustAccuracy: number }[];
@@ -296,7 +332,9 @@ describe('what there is', async () => {
       100 * attacks.find((a) => a.name === 'pgd')!.robustAccuracy,
       9,
     );
-    expect(row('Adv acc').evidence!.record).toBe('benchmarks/records/gaat-mnist-20-epochs.json');
+    expect(row('Adv acc').evidence!.record).toBe(
+      'benchmarks/records/2026-11-21-gaat-mnist-20-epochs/record.json',
+    );
   });
 
   it('projects no CIFAR accuracy', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -99,6 +99,15 @@ describe('two records', () => {
         verdict: 'DISAGREE',
       },
     ]);
+  });
+
+  it('may be given by their folders', async () => {
+    const folder = join(home, '2026-01-01-attacks');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'record.json'), JSON.stringify(attacksRecordOf({ fgsm: six(2) })));
+    const file = written('plain.json', attacksRecordOf({ fgsm: six(0.5) }));
+    expect(await compareRecords(folder, file)).toMatchObject([{ verdict: 'DISAGREE' }]);
+    await expect(compareRecords(home, file)).rejects.toThrow(/^E_FILE: cannot read \S+record\.json/);
   });
 
   it('are refused where they are not of the same', async () => {

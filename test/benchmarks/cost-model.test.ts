@@ -255,6 +255,6 @@ describe('projections', () => {
     const rows = works.filter(({ phase }) => phase !== 'RAT lines 5-8').map(measured);
     const found = projectionsOf(['pgd', 'gaat'], rows, beds);
     expect(found.map((p) => [p.method, p.saving])).toEqual([['gaat', null]]);
-    expect(() => timesOf(rows)({ phase: 'MART', as: 'mart' })).toThrow('MART was not timed');
+    expect(() => timesOf(rows)({ phase: 'MART', as: 'mart' }, 1)).toThrow('MART was not timed');
   });
 });

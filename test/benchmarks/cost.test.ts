@@ -13,6 +13,7 @@ import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
 import { float32, type Tensor } from '../../src/graph/index.ts';
 import type { MethodName } from '../../src/train/index.ts';
 import { execute, program } from '../cli/harness.ts';
+import { digitsOf, RELATIVE, textbook } from './statistics.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** 300 images: two mini-batches of 128 and one of 44. */
@@ -41,8 +42,18 @@ describe('bench cost', () => {
     for (const m of record.methods) {
       expect(m).toMatchObject({ epochs: 3, images: 300, batches: 3 });
       // 300 images are 2.34375 mini-batches.
-      const batch = m.works.reduce((sum, { count, p50 }) => sum + count * p50, 0);
-      expect(m.projectedSeconds).toBeCloseTo((3 * 2.34375 * batch) / 1000, 8);
+      const epoch = (e: number) =>
+        m.works.reduce((sum, { samples, byEpoch }) => {
+          const from = byEpoch.slice(0, e).reduce((n, before) => n + before.n, 0);
+          const own = samples.slice(from, from + byEpoch[e]!.n);
+          return sum + byEpoch[e]!.count * textbook(own.length > 0 ? own : samples).p50;
+        }, 0);
+      const batches = epoch(0) + epoch(1) + epoch(2);
+      expect(m.projectedSeconds * 1000).toBeCloseTo(2.34375 * batches, 1); // samples have four digits
+      for (const { n, count, byEpoch } of m.works) {
+        expect(byEpoch.reduce((sum, each) => sum + each.n, 0)).toBe(n);
+        expect(byEpoch.reduce((sum, each) => sum + each.count, 0) / 3).toBeCloseTo(count, 10);
+      }
       expect(m.error).toBeCloseTo(m.projectedSeconds / m.steadySeconds - 1, 10);
       expect(m.errorAsRun).toBeCloseTo(m.projectedSeconds / m.timedSeconds - 1, 10);
       expect(m.timedSeconds).toBeGreaterThan(0);
@@ -79,6 +90,16 @@ describe('bench cost', () => {
       .reduce((sum, { count, steps }) => sum + count * steps!, 0);
     expect(calls).toBeGreaterThanOrEqual(4); // τ = 3
     expect(calls).toBeLessThanOrEqual(5); // T = 5
+  });
+
+  it('keeps the samples that its figures are of, in milliseconds of four digits', () => {
+    for (const { samples, n, mean, p50, sd } of record.methods.flatMap((m) => m.works)) {
+      const expected = textbook(samples);
+      expect([n, p50]).toEqual([expected.n, expected.p50]);
+      expect(Math.abs(mean / expected.mean - 1)).toBeLessThan(RELATIVE);
+      expect(Math.abs(sd - expected.sd)).toBeLessThan(RELATIVE * expected.mean);
+      expect(Math.max(...samples.map(digitsOf))).toBeLessThanOrEqual(4);
+    }
   });
 
   it('writes a record of its schema, and shows every method', () => {

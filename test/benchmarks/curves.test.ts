@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Ours } from '../../benchmarks/claims/ours.ts';
 import { renderClaims } from '../../benchmarks/claims/page.ts';
 import { claimsReport } from '../../benchmarks/claims/report.ts';
 import { bestOf } from '../../benchmarks/claims/sections/figures.ts';
+import { curvesSource } from '../../benchmarks/claims/sources/curves.ts';
 import {
   type CurveSpec,
   FIGURE_NAMES,
@@ -140,6 +142,35 @@ describe('bench curves', () => {
     expect(page).not.toContain('touchstone bench curves --figures deat-4 ');
     // Some of fig. 2’s runs are there: they are drawn, and the others are named.
     expect(page).toContain('Not there: FREE-4, DEAT-3, DEAT-40%.');
+  });
+
+  it('speaks of claims: what was swept of its networks, and times of its runs', () => {
+    const { accuracies, times } = curvesSource.read(record, 'x.json');
+    const swept = record.runs.filter((r) => r.sweep !== null);
+    expect(new Set(accuracies.map((a) => a.method))).toEqual(new Set(swept.map((r) => r.method)));
+    const own = accuracies.filter((a) => a.method === 'gaat');
+    const { steps, epsilons } = run('gaat').sweep!;
+    expect(own.map((a) => [a.attack?.steps ?? 0, a.value])).toEqual([
+      [0, epsilons[0]!.robustAccuracy],
+      ...steps.map((p) => [p.steps, p.robustAccuracy]),
+    ]);
+    expect(own[0]).toMatchObject({ model: 'mnist-cnn', data: 'MNIST', epsilon: 0.1, epochs: 2, n: 20 });
+    expect(own[0]!.settings).toMatchObject({ batchSize: 128, stepSize: 0.0125 });
+    const ours = (more: Partial<Ours>): Ours => ({
+      ...{ method: 'pgd', model: 'mnist-cnn', data: 'MNIST', epsilon: 0.1, batchSize: 128, epochs: 6 },
+      ...{ steps: 10, replays: 8, every: 3, naturalShare: 0.5, rivals: 0, endsEarly: false, ...more },
+    });
+    const steady = (name: string) =>
+      run(name).epochs.reduce((sum, e) => sum + e.medianSeconds! * e.batches, 0) / 2;
+    const [of] = times;
+    // Two runs of PGD: each is found by its T.
+    expect(of!.seconds(ours({}))).toBeCloseTo(6 * steady('rat'), 10);
+    expect(of!.seconds(ours({ steps: 7 }))).toBeCloseTo(6 * steady('pgd-7'), 10);
+    expect(of!.seconds(ours({ steps: 20 }))).toBeNull();
+    expect(of!.nearest(ours({ steps: 20 }))!.about).toMatch(/^mnist-cnn, MNIST, T = /);
+    expect(of!.seconds(ours({ method: 'free' }))).toBeCloseTo(6 * steady('free-8'), 10);
+    expect(of!.seconds(ours({ method: 'free', replays: 4 }))).toBeNull();
+    expect(of!.seconds(ours({ method: 'mart' }))).toBeNull();
   });
 
   it('draws the record with the most of a figure’s runs, then the longest training', () => {

@@ -62,9 +62,9 @@ describe('bench engines', () => {
     try {
       const options = '--models mnist-cnn --batch 2 --rounds 1 --phases forward --device cpu';
       const engines = ['--engines', 'pytorch,onnxruntime'];
-      const { leftOut, rows } = await benchEngines(parseOptions([...options.split(' '), ...engines]), (l) =>
-        lines.push(l),
-      );
+      const { leftOut, rows } = await benchEngines(parseOptions([...options.split(' '), ...engines]), {
+        say: (l) => lines.push(l),
+      });
       expect(leftOut.map((l) => l.engine)).toEqual(['pytorch']);
       expect(rows.map((r) => r.engine)).toEqual(['onnxruntime']);
       expect(lines[0]).toMatch(/^pytorch is left out: no Python at \/nowhere\/python, .*set PYTHON$/);
@@ -97,7 +97,9 @@ describe('the options of bench engines', () => {
     expect(ended.stderr).toMatch(/^error E_OPTION: --phases nap, expected .*\n$/);
     const other = await execute(process.execPath, [program, 'bench', 'attacks', '--batch', '3'], root);
     expect(other.code).toBe(2);
-    expect(other.stderr).toMatch(/E_OPTION: --batch for bench attacks, expected --rounds, --json/);
+    expect(other.stderr).toMatch(
+      /E_OPTION: --batch for bench attacks, expected --rounds, --model, .*--json, --save/,
+    );
   });
 });
 

@@ -2,6 +2,11 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Ours } from '../../benchmarks/claims/ours.ts';
+import { renderClaims } from '../../benchmarks/claims/page.ts';
+import { claimsReport } from '../../benchmarks/claims/report.ts';
+import { gaatSource } from '../../benchmarks/claims/sources/gaat.ts';
+import { ratioText } from '../../benchmarks/claims/text.ts';
 import { claimedSavings } from '../../benchmarks/gaat/claimed.ts';
 import { coloured } from '../../benchmarks/gaat/digits.ts';
 import { parseOptions } from '../../benchmarks/gaat/options.ts';
@@ -10,6 +15,7 @@ import { type GaatRecord, gaatRecord, savingOf } from '../../benchmarks/gaat/rec
 import { benchGaat, type GaatControls } from '../../benchmarks/gaat/run.ts';
 import { gaatRuns, REACH, TWINS } from '../../benchmarks/gaat/runs.ts';
 import { gaatTables, shareText } from '../../benchmarks/gaat/table.ts';
+import { keeper } from '../../benchmarks/keep.ts';
 import { interleaved } from '../../benchmarks/measure.ts';
 import { createProgress } from '../../src/cli/progress.ts';
 import { onnxruntimeEngine } from '../../src/engine/onnxruntime/index.ts';
@@ -106,6 +112,57 @@ describe('bench gaat', () => {
     for (const said of [text, page]) expect(said).toContain('VGGNet-16');
     expect(page).toContain('id="figure-could-flip"');
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
+  });
+
+  it('speaks of claims: its own GAAT and RAT, no other run of theirs, and what was looked at', async () => {
+    const folder = join(home, 'records', '2026-01-01-gaat');
+    await keeper('gaat', { folder })(record);
+    const report = await claimsReport([join(home, 'records')]);
+    expect(report.records).toHaveLength(1);
+    const mnist = (label: string, column: string) =>
+      report.tables
+        .flatMap((t) => t.claims)
+        .find((j) => j.claim.id === `gaat/table 2/MNIST/Convolutional ReLU/${label}/${column}`)!;
+    const { natural, attacks } = record.runs.find(({ name }) => name === 'gaat')!.evaluation!;
+    expect(mnist('GAAT', 'Nat acc').measured).toBeCloseTo((100 * natural.correct) / natural.n, 10);
+    expect(mnist('GAAT', 'Adv acc').measured).toBeCloseTo((100 * attacks['pgd-100'].correct) / 10, 10);
+    expect(mnist('RAT', 'Adv acc').evidence!.record).toContain('2026-01-01-gaat');
+    // The paper's T is 100 on MNIST: ten steps are another setting.
+    const saved = mnist('GAAT', 'Time saved');
+    const middle = (name: string) => [...record.batches[name]!].sort((a, b) => a - b)[1]!;
+    expect(saved).toMatchObject({ measured: null, verdict: 'not testable here' });
+    expect(saved.elsewhere).toEqual({
+      value: ratioText(middle('gaat') / middle('rat-10')),
+      about: 'mnist-cnn, MNIST, T = 10',
+    });
+    const page = renderClaims(report);
+    expect(page).toContain('GAAT and R+FGSM at x ended with the same weights, bit for bit');
+    expect(page).toMatch(/<h2 id="lens">/);
+    expect(page).not.toMatch(/undefined|NaN/);
+    expect(renderClaims({ ...report, lenses: [] })).toContain('touchstone bench gaat --epochs 5 --save gaat');
+  });
+
+  it('gives a ratio in the setting that it has: mini-batches in turn, or its runs where none were timed', () => {
+    const times = (r: GaatRecord) => gaatSource.read(r, 'x.json').times[0]!;
+    const ours = (method: MethodName): Ours => ({
+      ...{ method, model: 'mnist-cnn', data: 'MNIST', epsilon: 0.1, batchSize: 128, epochs: 4, steps: 10 },
+      ...{ replays: 8, every: 3, naturalShare: 0.5, rivals: 0, endsEarly: false },
+    });
+    const middle = [...record.batches.gaat!].sort((a, b) => a - b)[1]!;
+    expect(times(record).seconds(ours('gaat'))).toBeCloseTo((4 * 3 * middle) / 1000, 10);
+    const [epoch] = record.runs.find(({ name }) => name === 'gaat')!.epochs;
+    expect(times({ ...record, batches: {} }).seconds(ours('gaat'))).toBeCloseTo(
+      4 * 3 * epoch!.medianSeconds!,
+      10,
+    );
+    for (const other of [
+      { steps: 7 },
+      { model: 'conv4' },
+      { data: 'CIFAR-10' },
+      { endsEarly: true },
+    ] as const)
+      expect(times(record).seconds({ ...ours('gaat'), ...other })).toBeNull();
+    expect(times(record).seconds(ours('fast'))).toBeNull(); // not among the runs
   });
 
   it('trains, attacks and looks at nothing a second time', async () => {

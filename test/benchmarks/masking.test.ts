@@ -1,13 +1,13 @@
 /** The committed record of `bench masking`, its table, and when a row is as expected. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { latestRecord } from '../../benchmarks/keep.ts';
 import { asExpected, maskingRecord } from '../../benchmarks/masking/record.ts';
 import { maskingTable } from '../../benchmarks/masking/table.ts';
 import { brokenDefences } from '../../models/broken/index.ts';
 import { checks } from '../../src/eval/index.ts';
 
-const file = new URL('../../benchmarks/records/masking.json', import.meta.url);
-const { rows } = maskingRecord.parse(JSON.parse(readFileSync(file, 'utf8')));
+const { rows } = maskingRecord.parse(JSON.parse(readFileSync(latestRecord('masking'), 'utf8')));
 
 describe('the record', () => {
   it('holds every broken defence, with the check that is meant for it', () => {

@@ -15,6 +15,7 @@ import { createProgress } from '../../src/cli/progress.ts';
 import { TouchstoneError } from '../../src/errors.ts';
 import type { EngineRequest } from '../../src/runs/open-engine.ts';
 import { execute, program } from '../cli/harness.ts';
+import { digitsOf, RELATIVE, textbook } from './statistics.ts';
 
 /** A machine on which TensorFlow was not set up. */
 vi.mock('../../src/runs/open-engine.ts', async (original) => {
@@ -89,6 +90,11 @@ describe('bench phases', () => {
     const forward = row('forward');
     for (const r of record.rows) {
       expect(r).toMatchObject(statisticsOf(r.samples));
+      const expected = textbook(r.samples);
+      expect([r.n, r.p50]).toEqual([expected.n, expected.p50]);
+      expect(Math.abs(r.mean / expected.mean - 1)).toBeLessThan(RELATIVE);
+      expect(Math.abs(r.sd - expected.sd)).toBeLessThan(RELATIVE * expected.mean);
+      expect(Math.max(...r.samples.map(digitsOf))).toBeLessThanOrEqual(4);
       expect(r.warmUp).toBeGreaterThan(0);
       expect(r.overForward).toBeCloseTo(r.p50 / forward.p50, 12);
     }
@@ -119,7 +125,12 @@ describe('bench phases', () => {
   it('shows every row, in the terminal and on the page', () => {
     const [text, page] = [phasesTable(record), renderPhases(record)];
     for (const said of [text, page])
-      for (const name of [...phaseNames, 'Convolutional ReLU', 'FAT, as f-trades, T = 10, on 25 %', 'projected'])
+      for (const name of [
+        ...phaseNames,
+        'Convolutional ReLU',
+        'FAT, as f-trades, T = 10, on 25 %',
+        'projected',
+      ])
         expect(said).toContain(name);
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
   });

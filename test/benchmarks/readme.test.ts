@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { latestRecord } from '../../benchmarks/keep.ts';
 import { demoTable, withTable } from '../../benchmarks/readme/table.ts';
 import { parseResult } from '../../src/report/index.ts';
 
 const file = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const record = parseResult(JSON.parse(file('benchmarks/records/demo.json')));
+const record = parseResult(JSON.parse(readFileSync(latestRecord('demo'), 'utf8')));
 const readme = file('README.md');
 
 describe('README’s first table', () => {

@@ -5,7 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DATA, FILES, OPTIONS, OUTPUTS, type Row, TRAINING, withOption } from './bad-requests.ts';
+import {
+  DATA,
+  EXPERIMENTS,
+  FILES,
+  OPTIONS,
+  OUTPUTS,
+  type Row,
+  SHARDS,
+  TRAINING,
+  withOption,
+} from './bad-requests.ts';
 import { buildPackage, contents, type Ended, execute, program, writeInputs } from './harness.ts';
 
 let folder: string;
@@ -35,7 +45,7 @@ async function attempt(
  * The rows run against the compiled package, two at a time; what follows them, from the sources: both ways that
  * bin/touchstone.mjs knows.
  */
-const ALL = [...FILES, ...DATA, ...OPTIONS, ...OUTPUTS, ...TRAINING];
+const ALL = [...FILES, ...DATA, ...OPTIONS, ...SHARDS, ...EXPERIMENTS, ...OUTPUTS, ...TRAINING];
 const outcomes = new Map<Row, Promise<Outcome>>();
 
 beforeAll(async () => {
@@ -70,6 +80,8 @@ describe.each([
   ['files', FILES],
   ['data', DATA],
   ['options', OPTIONS],
+  ['shards', SHARDS],
+  ['experiments', EXPERIMENTS],
   ['outputs', OUTPUTS],
   ['train and export', TRAINING],
 ] as const)('one line, exit 2 and nothing written: %s', (_name, rows) => {

@@ -152,7 +152,33 @@ export const OPTIONS: readonly Row[] = [
   row(
     'an unknown benchmark',
     'bench nix',
-    /^E_OPTION: bench nix, expected engines, methods, .*autoattack, masking, micro/,
+    /^E_OPTION: bench nix, expected engines, methods, .*autoattack, masking, queue, micro/,
+  ),
+  row(
+    'a name to save what has no record',
+    'bench micro --save nap',
+    /^E_OPTION: --save for bench micro, expected no options/,
+  ),
+  row('no name to save a record by', 'bench phases --save', /^E_OPTION: --save without a value/),
+  row(
+    'one record to compare',
+    'bench compare one.json',
+    /^E_OPTION: bench compare one.json, expected two records/,
+  ),
+  row(
+    'an option of another benchmark',
+    'bench cost --html OUT/a.html',
+    /^E_OPTION: --html for bench cost, expected --methods, .*--json, --save, --records/,
+  ),
+  row(
+    'a benchmark outside a checkout',
+    'bench phases --save nap --records OUT',
+    /^E_OPTION: no .*phases.ts, expected a checkout/,
+  ),
+  row(
+    'claims outside a checkout',
+    'claims',
+    /^E_OPTION: no .*claims.ts, expected a checkout: claims are not in the package/,
   ),
   row('an unknown command', 'adit @model.onnx', /^E_OPTION: unknown command "adit", expected .*audit/),
   row('an option left out', 'audit @model.onnx --data @data.npz --out OUT', /^E_OPTION: no --eps given/),
@@ -185,6 +211,57 @@ export const OPTIONS: readonly Row[] = [
     /^E_OPTION: --loss hinge, expected ce, margin/,
   ),
   row('an unknown split', 'data @data.npz --split val', /^E_OPTION: --split val, expected test, train/),
+];
+
+/** Shards and their merge; runs/merge-refusals.test.ts has what merge refuses. */
+export const SHARDS: readonly Row[] = [
+  row(
+    'a shard of none',
+    withOption('--eps 0.1 --shard 0/3'),
+    /^E_OPTION: --shard 0\/3, expected i\/n with i from 1 to n, as 2\/8/,
+  ),
+  row(
+    'a shard beyond the last',
+    withOption('--eps 0.1 --shard 4/3'),
+    /^E_OPTION: --shard 4\/3, expected i\/n/,
+  ),
+  row('a shard without a number', withOption('--eps 0.1 --shard 2'), /^E_OPTION: --shard 2, expected i\/n/),
+  row(
+    'more shards than chunks',
+    withOption('--eps 0.1 --shard 1/3'),
+    /^E_OPTION: 3 shards of 40 images in 1 chunk of 512, .* pass --chunk 19 to all of them/,
+  ),
+  row('a chunk of none', withOption('--eps 0.1 --chunk 0'), /^E_OPTION: --chunk 0, expected a whole number/),
+  row(
+    'a shard under a budget',
+    withOption('--eps 0.1 --shard 1/3 --budget 3s'),
+    /^E_OPTION: --budget with --shard, expected a whole audit: give each shard fewer images/,
+  ),
+  row(
+    'a bar for a shard',
+    withOption('--eps 0.1 --shard 1/3 --min-robust 0.5'),
+    /^E_OPTION: --min-robust with --shard, expected a whole audit: pass it to merge/,
+  ),
+  row(
+    'a shard that leaves nothing behind',
+    'audit @model.onnx --data @data.npz --eps 0.1 --shard 1/3',
+    /^E_OPTION: --shard without --out, expected a folder/,
+  ),
+  row('a merge of nothing', 'merge --out OUT', /^E_OPTION: no DIRS? given/),
+  row('a merge of no shard', 'merge OUT', /^E_FILE: .*out holds no audit.json/, { 'notes.txt': 'mine' }),
+];
+
+/** Experiments; experiment/schema.test.ts and plan.test.ts have what is said of the file. */
+export const EXPERIMENTS: readonly Row[] = [
+  row('an experiment that is not there', 'run @none.json --out OUT', /^E_FILE: cannot read .*none.json/),
+  row('an experiment that is no JSON', 'run @text.onnx --out OUT', /^E_DATA: text.onnx is no JSON/),
+  row('no workers', 'run @none.json --workers 0 --out OUT', /^E_OPTION: --workers 0/),
+  row(
+    'two ways to run',
+    'run @none.json --slurm --redis redis://x --out OUT',
+    /^E_OPTION: --redis with --slurm/,
+  ),
+  row('another action than init', 'experiment start', /^E_OPTION: experiment start, expected init/),
 ];
 
 /** What is written, and where it cannot be. */

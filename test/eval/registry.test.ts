@@ -132,6 +132,7 @@ const LAYERS = [
   ['engine'],
   ['train', 'eval', 'export', 'data', 'report'],
   ['runs'],
+  ['experiment'],
   ['cli'],
 ];
 const PORTABLE = ['graph', 'autodiff', 'losses', 'random', 'eval'];

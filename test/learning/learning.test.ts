@@ -3,7 +3,7 @@
  * benchmarks/methods/settings.ts. About an hour; `npm run test:learning`, with, in the environment:
  *
  *   METHODS=fast,dat  ENGINES=onnxruntime,tensorflow  DEVICE=auto|cpu|cuda  IMAGES=N (the first ones)
- *   RECORD=FILE.json  what came of each run is added to it
+ *   RECORD=FILE.json  what came of each run is added to it (benchmarks/records/DATE-learning-mnist/record.json)
  *   RESUME=1          what it has already is not run again, and asserted from there
  */
 import { describe, expect, it } from 'vitest';

@@ -1,7 +1,8 @@
-/** Every kind of record that claims are compared with: one file and one line each. */
+/** Every kind of record that claims are compared with, one file and one line each: of two that are as good, the earlier kind counts. */
 import { auditSource } from './audit.ts';
 import { curvesSource } from './curves.ts';
 import { enginesSource } from './engines.ts';
+import { gaatSource } from './gaat.ts';
 import { learningSource } from './learning.ts';
 import { longRunSource } from './long-run.ts';
 import { methodsSource } from './methods.ts';
@@ -15,5 +16,6 @@ export const sources: readonly Source[] = [
   phasesSource,
   enginesSource,
   auditSource,
+  gaatSource,
   curvesSource,
 ];

@@ -33,4 +33,4 @@ export function runsOf(names: readonly FigureName[]): CurveSpec[] {
 
 /** What a person types to make a figure here. */
 export const commandOf = (name: FigureName): string =>
-  `touchstone bench curves --figures ${name} --epochs 5 --json benchmarks/records/curves-${name}.json`;
+  `touchstone bench curves --figures ${name} --epochs 5 --save curves-${name}`;

@@ -1,12 +1,6 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { defineCommand } from 'citty';
 import { TouchstoneError } from '../../errors.ts';
-import { INTERRUPTED } from '../training-progress.ts';
-
-const option = (description: string, valueHint: string) =>
-  ({ type: 'string', description, valueHint }) as const;
+import { option, passedOptions, runScript } from '../script.ts';
 
 /** All options, passed on to the benchmark's script. */
 const OPTIONS = {
@@ -17,7 +11,7 @@ const OPTIONS = {
     'a,b',
   ),
   models: option('engines, phases: these networks; gaat: beside its own (default conv4; none)', 'a,b'),
-  batch: option('engines, phases: images per batch', 'N'),
+  batch: option('engines, phases: images per batch; queue: shards of an audit', 'N'),
   engines: option('engines: of onnxruntime,tensorflow,pytorch', 'a,b'),
   phases: option('engines: of forward,gradient,pgd-step,pgd-10,pgd-10-apart,train-step,rat-10', 'a,b'),
   seconds: option('engines, phases: no further rounds of a network after so long', 'N'),
@@ -33,7 +27,7 @@ const OPTIONS = {
   norm: option('autoattack: linf | l2 | l1', 'N'),
   epochs: option('methods, gaat, curves, cost: of each (default 5)', 'N'),
   limit: option(
-    'methods, gaat, curves, cost: train on the first N images; attacks, autoattack, masking: attack so many',
+    'methods, gaat, curves, cost: train on the first N images; attacks, autoattack, masking: attack so many; queue: so many jobs (default 100000)',
     'N',
   ),
   attacked: option('methods, gaat, curves: attack the first N test images (default 1000)', 'N'),
@@ -50,50 +44,45 @@ const OPTIONS = {
     'N',
   ),
   json: option('write the record to FILE', 'FILE'),
+  save: option('write record and page to a folder of benchmarks/records, DATE-NAME', 'NAME'),
+  records: option('with --save: the folder in whose place (default benchmarks/records)', 'DIR'),
 };
 type Option = keyof typeof OPTIONS;
 
+/** Of every benchmark that has a record. */
+const KEPT = ['json', 'save', 'records'] as const;
+
 /** Each with the options that its script takes. */
-const BENCHMARKS = {
-  engines: ['models', 'batch', 'engines', 'device', 'phases', 'rounds', 'seconds', 'threads', 'json'],
+export const BENCHMARKS = {
+  engines: ['models', 'batch', 'engines', 'device', 'phases', 'rounds', 'seconds', 'threads', ...KEPT],
   methods: [
     ...(['methods', 'data', 'epochs', 'limit', 'attacked', 'seed', 'engine', 'device'] as const),
-    ...(['threads', 'out', 'json', 'html'] as const),
+    ...(['threads', 'out', 'html', ...KEPT] as const),
   ],
   gaat: [
-    ...([
-      'runs',
-      'models',
-      'eps',
-      'rounds',
-      'data',
-      'epochs',
-      'limit',
-      'attacked',
-      'seed',
-      'engine',
-    ] as const),
-    ...(['device', 'threads', 'out', 'json', 'html'] as const),
+    ...(['runs', 'models', 'eps', 'rounds', 'data', 'epochs', 'limit', 'attacked', 'seed'] as const),
+    ...(['engine', 'device', 'threads', 'out', 'html', ...KEPT] as const),
   ],
   curves: [
     ...(['figures', 'data', 'epochs', 'limit', 'attacked', 'seed', 'engine', 'device'] as const),
-    ...(['threads', 'out', 'json'] as const),
+    ...(['threads', 'out', ...KEPT] as const),
   ],
   phases: [
     ...(['models', 'batch', 'engine', 'device', 'methods', 'rounds', 'seconds'] as const),
-    ...(['threads', 'json', 'html'] as const),
+    ...(['threads', 'html', ...KEPT] as const),
   ],
   cost: [
     ...(['methods', 'data', 'epochs', 'limit', 'rounds', 'seed', 'engine', 'device'] as const),
-    ...(['threads', 'json'] as const),
+    ...(['threads', ...KEPT] as const),
   ],
   attacks: [
-    ...(['rounds', 'json', 'html', 'model', 'data', 'eps', 'limit', 'tools', 'attacks'] as const),
-    'threads',
+    ...(['rounds', 'model', 'data', 'eps', 'limit', 'tools', 'attacks', 'threads'] as const),
+    ...(['html', ...KEPT] as const),
   ],
   compare: [],
-  autoattack: ['model', 'data', 'eps', 'norm', 'limit', 'rounds', 'json'],
-  masking: ['models', 'model', 'data', 'eps', 'limit', 'json'],
+  autoattack: ['model', 'data', 'eps', 'norm', 'limit', 'rounds', ...KEPT],
+  masking: ['models', 'model', 'data', 'eps', 'limit', ...KEPT],
+  queue: ['limit', 'batch', ...KEPT],
   micro: [],
 } as const satisfies Record<string, readonly Option[]>;
 type Benchmark = keyof typeof BENCHMARKS;
@@ -105,12 +94,17 @@ export const command = defineCommand({
   },
   args: {
     benchmark: { type: 'positional', description: Object.keys(BENCHMARKS).join(' | '), required: true },
-    a: { type: 'positional', description: 'compare: a record', required: false, valueHint: 'A.json' },
+    a: {
+      type: 'positional',
+      description: 'compare: a record, or its folder',
+      required: false,
+      valueHint: 'A',
+    },
     b: {
       type: 'positional',
       description: 'compare: another of its kind',
       required: false,
-      valueHint: 'B.json',
+      valueHint: 'B',
     },
     ...OPTIONS,
   },
@@ -118,21 +112,7 @@ export const command = defineCommand({
     const names = Object.keys(BENCHMARKS) as Benchmark[];
     const name = names.find((b) => b === args.benchmark);
     if (!name) throw new TouchstoneError('E_OPTION', `bench ${args.benchmark}`, names.join(', '));
-    const script = fileURLToPath(new URL(`../../../benchmarks/${name}.ts`, import.meta.url));
-    if (!existsSync(script))
-      throw new TouchstoneError(
-        'E_OPTION',
-        `no ${script}`,
-        'a checkout',
-        'benchmarks are not in the package',
-      );
-    const given = [...recordsOf(name, args), ...passedOn(name, args)];
-    const child = spawn(process.execPath, ['--import', 'tsx', script, ...given], { stdio: 'inherit' });
-    process.on('SIGINT', () => {}); // a terminal sends it to the child, too, which may have to save
-    process.once('SIGTERM', () => child.kill('SIGTERM'));
-    return new Promise<number>((done) =>
-      child.once('exit', (code, signal) => done(code ?? (signal === 'SIGINT' ? INTERRUPTED : 1))),
-    );
+    return runScript(name, [...recordsOf(name, args), ...passedOn(name, args)], 'benchmarks');
   },
 });
 
@@ -147,7 +127,7 @@ function recordsOf(
     throw new TouchstoneError(
       'E_OPTION',
       ['bench', name, ...given].join(' '),
-      wanted ? 'two records: bench compare A.json B.json' : 'options only: see bench --help',
+      wanted ? 'two records: bench compare A B' : 'options only: see bench --help',
     );
   return given;
 }
@@ -163,5 +143,5 @@ function passedOn(name: Benchmark, args: Readonly<{ [option in Option]?: string 
       `--${unknown} for bench ${name}`,
       known.map((o) => `--${o}`).join(', ') || 'no options',
     );
-  return given.flatMap((o) => [`--${o === 'json' ? 'record' : o}`, args[o]!]);
+  return passedOptions(Object.fromEntries(given.map((o) => [o, args[o]])));
 }

@@ -23,6 +23,12 @@ export const commands = {
     () => import('./export.ts'),
   ),
   audit: entry('attack an ONNX classifier and report how robust it is', () => import('./audit.ts')),
+  merge: entry('make one result of the shards of an audit', () => import('./merge.ts')),
+  experiment: entry('write a commented experiment.json', () => import('./experiment.ts')),
+  run: entry(
+    'do an experiment: methods × models × data × ε × seeds, and one page that compares them',
+    () => import('./run.ts'),
+  ),
   sweep: entry('attack over radii, steps, step sizes and restarts', () => import('./sweep.ts')),
   transfer: entry('try examples made on other models, beside white-box ones', () => import('./transfer.ts')),
   check: entry(
@@ -41,4 +47,7 @@ export const commands = {
     'say what is set up on this machine, and the command for what is not',
     () => import('./doctor.ts'),
   ),
+  worker: entry('do the jobs that run --redis puts into a queue', () => import('./worker.ts')),
+  status: entry('what runs where in a queue, what failed and why', () => import('./status.ts')),
+  job: entry('do one job of an experiment, as the arrays of Slurm call it', () => import('./job.ts')),
 } as const satisfies Record<string, Entry>;

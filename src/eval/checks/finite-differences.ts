@@ -10,8 +10,11 @@ const DIRECTIONS = 4;
 const ENGINE_STEP = 1e-4;
 /** In float64, by the reference interpreter: no kink is near, no rounding felt. */
 const REFERENCE_STEP = 1e-7;
-/** The interpreter may take about this long in all, in milliseconds; a model too large for it is left to the engine. */
-const BUDGET = 8000;
+/**
+ * Multiplications that the interpreter may make in all, some 8 seconds' worth; a model too large for it is left to the engine. Not a
+ * time: the same audit must find the same on a busy machine.
+ */
+const AFFORDABLE = 1.6e9;
 const MOST_REFERENCE_IMAGES = 8;
 
 /** The margins of images moved by `step` along a direction. */
@@ -154,14 +157,13 @@ function byEngine({ classifier, x, y }: Evidence, step: number): Way {
   return { precision: 'float32', step, x, y, marginsAt };
 }
 
-/** Undefined without a reference, or where one image alone takes it too long. */
+/** Undefined without a reference, or where one image alone is too much for it. */
 function byReference({ reference, classifier, x, y, fixedBatch }: Evidence): Way | undefined {
   if (!reference) return undefined;
   const first = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
   const some = (count: number): Images => gather(x, first(count));
   const least = fixedBatch ?? 1;
   if (least > y.length) return undefined;
-  const started = performance.now();
   try {
     margins(reference, some(least), y, classifier.classes);
   } catch (error) {
@@ -169,8 +171,7 @@ function byReference({ reference, classifier, x, y, fixedBatch }: Evidence): Way
     if (error instanceof TouchstoneError && error.code === 'E_UNSUPPORTED') return undefined;
     throw error;
   }
-  const each = (performance.now() - started) / least;
-  const affordable = Math.floor(BUDGET / Math.max(each, 1e-3) / (2 * DIRECTIONS));
+  const affordable = Math.floor(AFFORDABLE / Math.max(reference.multiplications ?? 0, 1) / (2 * DIRECTIONS));
   const count = fixedBatch ?? Math.min(affordable, MOST_REFERENCE_IMAGES, y.length);
   if (count < 1 || count > affordable) return undefined;
   const chosen = some(count);

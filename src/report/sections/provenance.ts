@@ -1,4 +1,4 @@
-import { epsilonText, integer, normText, secondsText } from '../format.ts';
+import { epsilonText, integer, machinesText, normText, secondsText } from '../format.ts';
 import { embeddedJson, html, Markup } from '../markup.ts';
 import type { Result } from '../schema.ts';
 
@@ -57,8 +57,11 @@ export function requestFacts({
   ];
 }
 
-export function environmentFacts({ tool, environment: e }: Pick<Result, 'tool' | 'environment'>): Fact[] {
+type Where = Pick<Result, 'tool' | 'environment'> & Partial<Pick<Result, 'machines'>>;
+
+export function environmentFacts({ tool, environment: e, machines }: Where): Fact[] {
   return [
+    ...(machines ? [['made by', machinesText(machines)] satisfies Fact] : []),
     [tool.name, tool.gitCommit ? html`${tool.version}, commit ${hash(tool.gitCommit)}` : tool.version],
     ['engine', `${e.engine} on ${e.device}, ${e.threads} thread${e.threads === 1 ? '' : 's'}`],
     ['machine', `${e.cpu}, ${e.cores} core${e.cores === 1 ? '' : 's'}, ${e.memoryGiB.toFixed(1)} GiB`],
