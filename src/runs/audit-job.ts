@@ -168,16 +168,19 @@ function progressOf({ options, plan, images, chunkSize }: Job, index: number, { 
   };
 }
 
-/** Of all images, by the file itself. */
-export async function countCorrect({ options, data, subject }: Job): Promise<number> {
+/**
+ * How many of all images the file itself classifies correctly.
+ *
+ * @param predicted labels that it gave to the first of them, while they were attacked
+ */
+export async function countCorrect({ options, data, subject }: Job, predicted: Int32Array): Promise<number> {
   const chunk = subject.maxBatch * 4;
-  let correct = 0;
-  options.onProgress?.('clean accuracy', 0);
-  for (let from = 0; from < data.n; from += chunk) {
+  let correct = predicted.filter((label, i) => label === data.labels[i]).length;
+  for (let from = predicted.length; from < data.n; from += chunk) {
+    options.onProgress?.('clean accuracy', (from - predicted.length) / (data.n - predicted.length));
     const part = firstImages(data, chunk, from);
     const labels = await predictAll(subject.oracle, part.x, part.shape, subject.maxBatch);
     for (const [i, label] of labels.entries()) if (label === part.y[i]) correct += 1;
-    options.onProgress?.('clean accuracy', (from + part.y.length) / data.n);
   }
   return correct;
 }

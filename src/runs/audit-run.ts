@@ -62,11 +62,11 @@ export async function auditRun(options: AuditRunOptions): Promise<Result> {
   const stagesFor = (card: Parameters<typeof stagesOf>[1]) => stagesOf(options, card);
   return withJob(options, stagesFor, async (job) => {
     const folder = options.out ? await openAuditFolder(options.out, requestOf(job)) : undefined;
-    const cleanCorrect = await countCorrect(job);
     const range = { from: 0, to: chunkCount(job) };
     const { chunks } = await attackChunks(job, range, folder, deadlineOf(options, started));
     if (chunks.length === 0) throw nothingDone(job);
     const figures = combine(chunks);
+    const cleanCorrect = await countCorrect(job, figures.predicted);
     const seconds = () => (performance.now() - started) / 1000;
     const result = await conclude(job, { figures, cleanCorrect, seconds });
     if (folder) {

@@ -43,7 +43,7 @@ export async function mergeRun({ shards, ...given }: MergeRunOptions): Promise<R
       assertSubject(shards, job);
       const folders = foldersOf(shards);
       const figures = combine(await loadParts(job, folders));
-      const cleanCorrect = await countCorrect(job);
+      const cleanCorrect = await countCorrect(job, figures.predicted);
       const before = all.reduce((sum, { record }) => sum + record.seconds, 0);
       const seconds = () => before + (performance.now() - started) / 1000;
       const machines = machinesOf(shards);
