@@ -197,9 +197,17 @@ function startBeats(connection: Redis, info: WorkerInfo, say: (line: string) => 
       under = false;
     }
   };
-  void once();
+  // At once, or as soon as Redis is there.
+  const first = () => void once();
+  connection.on('ready', first);
+  first();
   const timer = setInterval(() => void once(), BEAT_MS);
-  return { end: () => clearInterval(timer) };
+  return {
+    end() {
+      clearInterval(timer);
+      connection.off('ready', first);
+    },
+  };
 }
 
 async function otherVersions(
