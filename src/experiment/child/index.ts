@@ -62,8 +62,12 @@ function runIn(
   { onProgress, signal }: JobControls,
 ): Promise<JobDone> {
   return new Promise((resolve, reject) => {
+    // One that takes no messages has died, or must: how it ended is told by its exit, once, and no other job is given to it before.
+    const lost = (error: Error | null) => {
+      if (error) child.kill('SIGKILL');
+    };
     const send = (message: ToChild) =>
-      child.connected && child.send(message, (error) => error && end(() => reject(died(error.message))));
+      child.connected ? child.send(message, lost) : lost(new Error('no channel'));
     const abort = () => send({ type: 'abort' });
     const onMessage = (message: FromChild) => {
       if (message.type === 'progress') onProgress?.(message.fraction, message.stage);
