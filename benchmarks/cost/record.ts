@@ -6,12 +6,6 @@ import { head, samplesShape, statisticsShape, workShape } from '../phases/record
 const seconds = z.number().nonnegative();
 const method = z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]);
 
-const workOf = z.object({
-  ...workShape,
-  ...statisticsShape,
-  count: z.number().describe('per mini-batch, mean over the run'),
-});
-
 const byEpoch = z.array(
   z.object({
     count: z.number().describe('per mini-batch'),
@@ -28,7 +22,15 @@ const cost = z.object({
   images: z.int().positive().describe('of an epoch'),
   batches: z.int().positive().describe('of an epoch'),
   counts: z.enum(['formula', 'run']).describe('where counts are from: the paper’s listing, or this run'),
-  works: z.array(workOf.extend({ samples: samplesShape, byEpoch })),
+  works: z.array(
+    z.object({
+      ...workShape,
+      ...statisticsShape,
+      count: z.number().describe('per mini-batch, mean over the run'),
+      samples: samplesShape,
+      byEpoch,
+    }),
+  ),
   projectedSeconds: seconds.describe('Σ phase × count, phases by their medians in each epoch'),
   timedSeconds: seconds.describe('of the run, as it took'),
   steadySeconds: seconds.describe('Σ over epochs of median mini-batch × mini-batches'),
