@@ -12,6 +12,11 @@ export const slurmArgs = {
   partition: { type: 'string', description: 'with --slurm: where jobs run', valueHint: 'P' },
   time: { type: 'string', description: 'with --slurm: the longest that one job may take', valueHint: 'T' },
   account: { type: 'string', description: 'with --slurm: who pays', valueHint: 'A' },
+  'at-once': {
+    type: 'string',
+    description: 'with --slurm: elements of a job array that run at once (default: no limit of ours)',
+    valueHint: 'N',
+  },
   'slurm-arg': {
     type: 'string',
     description: 'with --slurm: one more option of sbatch, such as gres=gpu:1; may be repeated',
@@ -32,7 +37,7 @@ export function assertSlurmArgs(args: SlurmArgs, rawArgs: readonly string[]): vo
     directives(asked(args, rawArgs));
     return;
   }
-  const alone = (['write-only', 'partition', 'time', 'account', 'slurm-arg'] as const).find(
+  const alone = (['write-only', 'partition', 'time', 'account', 'at-once', 'slurm-arg'] as const).find(
     (name) => args[name] !== undefined,
   );
   if (alone !== undefined) throw new TouchstoneError('E_OPTION', `--${alone} without --slurm`, 'both');
@@ -52,6 +57,7 @@ export function slurmOptions(
     out,
     store,
     ...asked(args, rawArgs),
+    ...(args['at-once'] === undefined ? {} : { atOnce: parseCount(args['at-once'], 'at-once') }),
     compare: ['run', resolve(where.experiment), '--collect', '--store', store, '--out', out],
     writeOnly: args['write-only'] === true,
     ...(args.threads === undefined ? {} : { threads: parseCount(args.threads, 'threads') }),

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import fs from 'fs-extra';
 import { TouchstoneError } from '../errors.ts';
 import { writeFilesAtomic } from '../io/index.ts';
-import { type Comparison, renderComparison } from '../report/index.ts';
-import { compare } from './compare.ts';
+import type { Comparison } from '../report/index.ts';
 import { outputNames, readOutput } from './execute/outputs.ts';
 import { bringBlobs, type ExperimentPlan } from './plan.ts';
 import type { Scheduler, SchedulerControls } from './scheduler.ts';
@@ -48,7 +47,13 @@ export async function runExperiment(
   controls: SchedulerControls = {},
 ): Promise<Comparison> {
   await bringBlobs(plan, store);
-  const outcomes = await scheduler(plan, store, controls);
+  let page: ReturnType<typeof loadPage> | undefined;
+  const onEvent: SchedulerControls['onEvent'] = (event) => {
+    page ??= loadPage();
+    controls.onEvent?.(event);
+  };
+  const outcomes = await scheduler(plan, store, { ...controls, onEvent });
+  const [{ compare }, { renderComparison }] = await (page ?? loadPage());
   const comparison = await compare(plan, store, outcomes);
   for (const { id, merge } of plan.cells)
     if (outcomes.get(merge)?.state === 'done') await show(store, merge, join(out, 'cells', id));
@@ -60,6 +65,9 @@ export async function runExperiment(
   );
   return comparison;
 }
+
+/** Its plots take a second to load: that is done while the jobs run. */
+const loadPage = () => Promise.all([import('./compare.ts'), import('../report/index.ts')]);
 
 async function show(store: Store, merge: string, folder: string): Promise<void> {
   const there = await outputNames(store, merge);

@@ -261,6 +261,11 @@ export const EXPERIMENTS: readonly Row[] = [
     'run @none.json --slurm --redis redis://x --out OUT',
     /^E_OPTION: --redis with --slurm/,
   ),
+  row(
+    'workers of this machine for a queue',
+    'run @none.json --redis redis://x --workers 2 --out OUT',
+    /^E_OPTION: --workers with --redis, expected one of them/,
+  ),
   row('another action than init', 'experiment start', /^E_OPTION: experiment start, expected init/),
 ];
 

@@ -10,6 +10,7 @@ const nothing = {
   partition: undefined,
   time: undefined,
   account: undefined,
+  'at-once': undefined,
   'slurm-arg': undefined,
   collect: undefined,
 };
@@ -42,7 +43,14 @@ describe('options that may be given several times', () => {
 
 describe('the options of a cluster', () => {
   it('become those of the scripts', () => {
-    const args = parsed({ slurm: true, 'write-only': true, partition: 'gpu', time: '90', threads: '8' });
+    const args = parsed({
+      slurm: true,
+      'write-only': true,
+      partition: 'gpu',
+      time: '90',
+      'at-once': '50',
+      threads: '8',
+    });
     expect(slurmOptions(args, ['--slurm-arg', 'exclusive'], where)).toEqual({
       out: '/runs/e',
       store: 's3://bucket/e',
@@ -59,12 +67,14 @@ describe('the options of a cluster', () => {
       writeOnly: true,
       partition: 'gpu',
       time: '90',
+      atOnce: 50,
       threads: 8,
     });
   });
 
   it.each([
     [{ partition: 'gpu' }, [], '--partition without --slurm, expected both'],
+    [{ 'at-once': '4' }, [], '--at-once without --slurm, expected both'],
     [{ 'write-only': true }, [], '--write-only without --slurm, expected both'],
     [{ slurm: true, collect: true }, [], '--slurm with --collect, expected one of them'],
     [{ slurm: true, account: 'a b' }, [], '--account "a b", expected a name'],

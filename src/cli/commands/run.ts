@@ -49,6 +49,7 @@ export const command = defineCommand({
     const { json: to, threads } = args;
     const common = { seed: '0', engine: 'auto', device: 'auto', quiet: args.quiet };
     const context = contextOf({ _: args._, ...common, json: to, threads } as CommonArgs);
+    assertOwnWorkers(args);
     const share = shareOf(args);
     assertSlurmArgs(args, rawArgs);
     if (args.redis !== undefined && (args.slurm || args.collect))
@@ -104,6 +105,25 @@ export const command = defineCommand({
     }
   },
 });
+
+/** @throws E_OPTION for a number of workers here where others do the work */
+function assertOwnWorkers(args: {
+  workers?: string | undefined;
+  redis?: string | undefined;
+  slurm?: boolean | undefined;
+  collect?: boolean | undefined;
+}): void {
+  const elsewhere = (['redis', 'slurm', 'collect'] as const).find((name) => args[name] !== undefined);
+  if (args.workers !== undefined && elsewhere)
+    throw new TouchstoneError(
+      'E_OPTION',
+      `--workers with --${elsewhere}`,
+      'one of them: it is about processes of this command',
+      elsewhere === 'redis'
+        ? 'touchstone worker --concurrency says how many jobs a machine does at once'
+        : undefined,
+    );
+}
 
 interface Share {
   readonly workers: number;

@@ -9,8 +9,17 @@ export interface OneAndMany {
   readonly wrong: number;
 }
 
+/** Two checks ask the same of an audit. */
+const asked = new WeakMap<Evidence, Promise<OneAndMany | undefined>>();
+
 /** What the audit's attacks did, each of which saw all images; where one of them did not run, both anew on the sample. */
-export async function oneAndMany(evidence: Evidence): Promise<OneAndMany | undefined> {
+export function oneAndMany(evidence: Evidence): Promise<OneAndMany | undefined> {
+  const lists = asked.get(evidence) ?? listsOf(evidence);
+  asked.set(evidence, lists);
+  return lists;
+}
+
+async function listsOf(evidence: Evidence): Promise<OneAndMany | undefined> {
   const { broken, threat, y, sweep } = evidence;
   const [one, many] = [broken.get('fgsm'), broken.get('pgd')];
   if (one && many) {

@@ -2,9 +2,12 @@
 import { openStore } from '../store/index.ts';
 import { serve } from './serve.ts';
 
+// While nothing is asked yet. Where it fails, the first job says why.
+const executing = import('../execute.ts');
+executing.then(() => import('../../report/index.ts')).catch(() => undefined);
+
 serve(async (payload, { store: spec, ...place }, controls) => {
-  // Not at the top: the engine is loaded once there is something to do.
-  const { executeJob } = await import('../execute.ts');
+  const { executeJob } = await executing;
   const store = await openStore(spec, { create: false });
   try {
     return await executeJob(payload, { ...place, store }, controls);

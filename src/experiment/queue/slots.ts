@@ -18,6 +18,11 @@ export class Slots {
     this.#entry = entry;
   }
 
+  /** Starts children before there are jobs for them: to load the engine takes a second. */
+  warm(count: number): void {
+    while (this.#all.size < count) this.#free.push(this.#start());
+  }
+
   /**
    * Does a job as `executeJob` does, in a process of its own. A job that is under way already, because the queue forgot in a long
    * silence that it is, is not begun twice.
@@ -43,6 +48,10 @@ export class Slots {
       if (child.pid !== undefined) return child;
       this.#all.delete(child);
     }
+    return this.#start();
+  }
+
+  #start(): WorkChild {
     const child = startChild(this.#place, this.#entry ? { entry: this.#entry } : {});
     this.#all.add(child);
     return child;

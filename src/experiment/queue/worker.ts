@@ -69,6 +69,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const producer = openProducer(queueName(info.version), connection);
   const { pace: _, entry, ...rest } = options;
   const slots = new Slots({ ...childPlace(rest), folder: join(folder, 'work') }, entry);
+  slots.warm(options.concurrency);
   const site: Site = {
     name: info.name,
     store,

@@ -15,6 +15,8 @@ export interface SlurmOptions {
   readonly extra?: readonly string[];
   /** Cores of one job. @default 1 */
   readonly threads?: number;
+  /** Elements of an array that run at once. @default as many as the cluster has room for */
+  readonly atOnce?: number;
   /** Jobs in one array; of the cluster's MaxArraySize where that is not given. */
   readonly arraySize?: number;
   /** The program and its first arguments, as an array element calls it. @default this one */

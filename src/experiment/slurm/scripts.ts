@@ -25,11 +25,15 @@ export const SUBMITTED = 'submitted.txt';
 export const COMPARE = 'compare';
 
 /** In the order in which they are submitted: the arrays, then the comparison. They are run in the folder of the scripts. */
-export function submissionsOf(arrays: readonly JobArray[]): Submission[] {
+export function submissionsOf(
+  arrays: readonly JobArray[],
+  { atOnce }: Pick<SlurmOptions, 'atOnce'>,
+): Submission[] {
+  const limit = atOnce === undefined ? '' : `%${atOnce}`;
   return [
     ...arrays.map(({ name, kind, jobs, after }) => ({
       name,
-      args: [`--array=0-${jobs.length - 1}`, `${kind}.sbatch`, `${name}.jsonl`],
+      args: [`--array=0-${jobs.length - 1}${limit}`, `${kind}.sbatch`, `${name}.jsonl`],
       after,
     })),
     { name: COMPARE, args: [`${COMPARE}.sbatch`], after: lastOf(arrays) },
@@ -54,7 +58,7 @@ export function slurmFiles(
     ...arrays.map(({ name, jobs }) => [`${name}.jsonl`, linesOf(jobs)] as const),
     ...kinds.map((kind) => [`${kind}.sbatch`, elementScript(kind, plan, options)] as const),
     [`${COMPARE}.sbatch`, compareScript(plan, options)] as const,
-    ['submit.sh', submitScript(plan, submissionsOf(arrays))] as const,
+    ['submit.sh', submitScript(plan, submissionsOf(arrays, options))] as const,
   ]);
 }
 

@@ -49,7 +49,7 @@ export async function submitPlan(
   await fs.ensureDir(join(folder, 'log'));
   await fs.chmod(join(folder, 'submit.sh'), 0o755);
   if (writeOnly) return { folder, jobs: jobs.length };
-  return { folder, jobs: jobs.length, ids: await submitAll(folder, submissionsOf(arrays)) };
+  return { folder, jobs: jobs.length, ids: await submitAll(folder, submissionsOf(arrays, options)) };
 }
 
 /** Takes away what an earlier submission has written; logs and half-done work stay. */

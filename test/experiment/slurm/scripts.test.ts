@@ -82,6 +82,20 @@ describe('scripts', () => {
     ]);
   });
 
+  it('hold to as many elements at once as was said', () => {
+    const lines = filesOf(4, { atOnce: 2 })
+      .get('submit.sh')
+      ?.split('\n')
+      .filter((line) => line.includes('--array'));
+    expect(lines?.map((line) => /--array=(\S+)/.exec(line)?.[1])).toEqual([
+      '0-1%2',
+      '0-1%2',
+      '0-3%2',
+      '0-1%2',
+      '0-1%2',
+    ]);
+  });
+
   it('say in their heads what was asked for', () => {
     const text = filesOf(9, {
       partition: 'gpu,long',
