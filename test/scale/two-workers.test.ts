@@ -13,7 +13,7 @@ import { buildPackage, execute } from '../cli/harness.ts';
 import { type RedisServer, startRedis } from '../experiment/queue/redis-server.ts';
 import { withoutMachines } from '../runs/shards.ts';
 
-const [IMAGES, SHARDS, CHUNK, EPSILON] = [10_000, 32, 157, 0.1];
+const [IMAGES, SHARDS, CHUNK, EPSILON] = [10_000, 32, 105, 0.1];
 const ATTACKS = ['pgd', 'apgd-ce'];
 const checkpoint = join(process.cwd(), 'models/zoo/mnist-pgd.onnx');
 
