@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { attacksRecord, type MeasuredRow, rowOf } from '../../benchmarks/attacks/record.ts';
 import { costRecord } from '../../benchmarks/cost/record.ts';
+import { holds } from '../../benchmarks/cost/table.ts';
 import { curvesRecord } from '../../benchmarks/curves/record.ts';
 import { enginesRecord } from '../../benchmarks/engines/record.ts';
 import { gaatRecord } from '../../benchmarks/gaat/record.ts';
@@ -12,6 +13,7 @@ import { RECORDS } from '../../benchmarks/keep.ts';
 import { maskingRecord } from '../../benchmarks/masking/record.ts';
 import { methodsRecord } from '../../benchmarks/methods/record.ts';
 import { phasesRecord } from '../../benchmarks/phases/record.ts';
+import { methods } from '../../src/train/index.ts';
 import { RELATIVE, textbook } from './statistics.ts';
 
 const folders = readdirSync(RECORDS);
@@ -71,8 +73,12 @@ describe('their figures are those of their samples:', () => {
       }
   });
 
-  it('cost', () => {
-    for (const record of recordsOf('cost', costRecord))
+  it('cost, and each method is projected to within a tenth of its run', () => {
+    const records = recordsOf('cost', costRecord);
+    const projected = new Set(records.flatMap((record) => record.methods.map((m) => m.method)));
+    expect([...projected].sort()).toEqual(Object.keys(methods).sort());
+    expect(records.flatMap((record) => record.methods.filter((m) => !holds(m)))).toEqual([]);
+    for (const record of records)
       for (const { samples, n, p50 } of record.methods.flatMap((m) => m.works)) {
         expect(n).toBe(samples.length);
         near(p50, textbook(samples).p50);
