@@ -36,6 +36,11 @@ export class Slots {
     return run;
   }
 
+  /** Of the children that live. */
+  get pids(): number[] {
+    return [...this.#all].flatMap(({ pid }) => pid ?? []);
+  }
+
   /** Ends all children. */
   kill(): void {
     for (const child of this.#all) child.kill();
