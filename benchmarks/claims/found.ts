@@ -19,6 +19,8 @@ export interface Accuracy {
   readonly data: DataName;
   readonly epsilon: number;
   readonly epochs: number;
+  /** Images of an epoch. @default all of the data set, but for some held out */
+  readonly trainedOn?: number;
   /** Every setting of the training, by its name. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Null: natural images. */

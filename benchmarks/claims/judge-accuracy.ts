@@ -3,7 +3,7 @@ import { epsilonText, integer } from '../../src/report/format.ts';
 import type { Accuracy, Found } from './found.ts';
 import { type Judgement, missing, untested } from './judgement.ts';
 import type { Claim } from './load.ts';
-import { type Ours, oursOf, variedOf } from './ours.ts';
+import { IMAGES, type Ours, oursOf, variedOf } from './ours.ts';
 import { percentText } from './text.ts';
 import { accuracyHolds } from './verdict.ts';
 
@@ -17,22 +17,33 @@ function isAsStrong(found: Accuracy['attack'], { attack }: Claim): boolean {
   return found !== null && found.name === attack.name && found.steps >= (attack.steps ?? 1);
 }
 
+/** Of the training images; the rest may be held out. */
+const MOST_OF_THEM = 0.8;
+
+const trainedOn = ({ trainedOn, data }: Accuracy): number => trainedOn ?? IMAGES[data];
+
+const isOfPart = (found: Accuracy): boolean => trainedOn(found) < MOST_OF_THEM * IMAGES[found.data];
+
 const isSameSetting = (found: Accuracy, claim: Claim, ours: Ours): boolean =>
   found.method === ours.method &&
   found.model === ours.model &&
   found.data === ours.data &&
+  !isOfPart(found) &&
   Math.abs(found.epsilon - ours.epsilon) < 1e-9 &&
   variedOf(claim).every(([setting, value]) => found.settings[setting] === value);
 
 /** The longest training, then the most images: what was measured best, not what came out best. */
 const best = (found: readonly Accuracy[]): Accuracy | undefined =>
-  [...found].sort((a, b) => b.epochs - a.epochs || b.n - a.n)[0];
+  [...found].sort((a, b) => b.epochs * trainedOn(b) - a.epochs * trainedOn(a) || b.n - a.n)[0];
 
 const attackText = (attack: Accuracy['attack']): string =>
   attack ? `${attack.name}${attack.steps > 1 ? `-${attack.steps}` : ''}` : 'natural';
 
-const aboutText = ({ attack, epochs, n }: Accuracy): string =>
-  `${attackText(attack)}, ${integer(n)} images, ${epochs} epoch${epochs === 1 ? '' : 's'}`;
+function aboutText(found: Accuracy): string {
+  const { attack, epochs, n } = found;
+  const part = isOfPart(found) ? ` of ${integer(trainedOn(found))}` : '';
+  return `${attackText(attack)}, ${integer(n)} images, ${epochs} epoch${epochs === 1 ? '' : 's'}${part}`;
+}
 
 /** The method anywhere: the same attack where there is one, else the strongest of PGD. */
 function elsewhere(claim: Claim, { accuracies }: Found): Judgement['elsewhere'] {

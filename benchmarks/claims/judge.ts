@@ -3,19 +3,10 @@ import { commandOf } from './command.ts';
 import type { Found } from './found.ts';
 import { judgeAccuracy } from './judge-accuracy.ts';
 import { judgeTime } from './judge-time.ts';
+import type { JudgedTable } from './judged.ts';
 import { type Judgement, missing, untested } from './judgement.ts';
 import { type Claim, type ClaimTable, isTime, yardstickOf } from './load.ts';
 import { oursOf, settingsOf } from './ours.ts';
-
-export interface Judged extends Judgement {
-  readonly claim: Claim;
-  /** What measures it here, one after another; null where nothing can. */
-  readonly commands: readonly string[] | null;
-}
-
-export interface JudgedTable extends Omit<ClaimTable, 'claims'> {
-  readonly claims: readonly Judged[];
-}
 
 function judgeSetting(claim: Claim): Judgement {
   const stands = claim.stands!;

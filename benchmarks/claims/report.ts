@@ -1,7 +1,8 @@
 /** What `touchstone claims` puts together: every claim judged, and what it was judged by. */
 import { tool } from '../../src/io/index.ts';
 import type { Curves, Lens } from './found.ts';
-import { type JudgedTable, judge } from './judge.ts';
+import { judge } from './judge.ts';
+import type { JudgedTable } from './judged.ts';
 import { loadTables } from './load.ts';
 import { readRecords } from './records.ts';
 import { PAPERS } from './schema.ts';

@@ -1,6 +1,6 @@
 /** `touchstone claims` as text for a terminal: a table per table of the papers, reasons below each. */
 import { getBorderCharacters, table } from 'table';
-import type { Judged, JudgedTable } from './judge.ts';
+import type { Judged, JudgedTable } from './judged.ts';
 import type { ClaimsReport } from './report.ts';
 import { claimText, comparedText, hereText, overClaimed, ratioText } from './text.ts';
 import { VERDICTS } from './verdict.ts';

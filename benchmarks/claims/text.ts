@@ -1,6 +1,6 @@
 /** How claims and what stands beside them are written, in the terminal and on the page. */
 import { numberText } from '../../src/report/format.ts';
-import type { Judged, JudgedTable } from './judge.ts';
+import type { Judged, JudgedTable } from './judged.ts';
 import type { Claim } from './load.ts';
 import { VERDICTS, type Verdict } from './verdict.ts';
 

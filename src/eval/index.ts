@@ -18,9 +18,9 @@ export {
   type Sweep,
   type SweepCell,
   type SweepOptions,
-  type SweepSetting,
   sweep,
 } from './sweep.ts';
+export type { SweepSetting } from './sweep-setting.ts';
 export * from './threat.ts';
 export {
   type Transfer,

@@ -5,7 +5,7 @@ import { count, without } from './checks/lists.ts';
 import { oneStepBeatsMany } from './checks/one-step-beats-many.ts';
 import type { NamedFinding } from './checks/run.ts';
 import { unboundedSucceeds } from './checks/unbounded-succeeds.ts';
-import type { SweepSetting } from './sweep.ts';
+import type { SweepSetting } from './sweep-setting.ts';
 
 /** What a sweep is judged by. */
 export interface SweepEvidence {

@@ -6,6 +6,7 @@ import type { NamedFinding } from './checks/run.ts';
 import type { Classifier } from './classifier.ts';
 import { gather, gatherLabels, type Images, imageSize } from './images.ts';
 import { judgeSweep } from './sweep-findings.ts';
+import type { SweepSetting } from './sweep-setting.ts';
 import type { Norm } from './threat.ts';
 import { type Oracle, predictAll, verify } from './verifier.ts';
 
@@ -37,15 +38,6 @@ export interface SweepOptions {
   readonly onProgress?: (stage: string, fraction: number) => void;
   /** Ends the sweep with an AbortError. */
   readonly signal?: AbortSignal;
-}
-
-/** A way to run the attack: a column of the grid. */
-export interface SweepSetting {
-  readonly steps: number;
-  /** As a multiple of ε; null where the attack chooses its own. */
-  readonly stepSize: number | null;
-  /** Null where the attack has none. */
-  readonly restarts: number | null;
 }
 
 export interface SweepCell extends Cost {

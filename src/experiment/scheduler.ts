@@ -1,5 +1,5 @@
 /** What carries the jobs of an experiment to their workers: child processes here, a queue, a cluster. */
-import type { JobDone } from './execute.ts';
+import type { JobDone } from './execute/workplace.ts';
 import type { Job } from './jobs.ts';
 import type { Store } from './store.ts';
 

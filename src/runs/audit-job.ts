@@ -10,8 +10,8 @@ import {
 } from '../eval/index.ts';
 import { key } from '../random/index.ts';
 import { openFor, USUAL_LIMIT } from './attack-run.ts';
+import type { AuditRunOptions } from './audit-options.ts';
 import { type AuditFolder, loadPart, type PartShape, savePart } from './audit-parts.ts';
-import type { AuditRunOptions } from './audit-run.ts';
 import type { StagePlan } from './audit-stages.ts';
 import type { OpenModel } from './open-model.ts';
 import { classifierOf } from './records.ts';

@@ -3,7 +3,7 @@ import type { DataSet } from '../data/index.ts';
 import { type AuditFigures, CURVE_STEPS, type Judgement, type NamedFinding } from '../eval/index.ts';
 import { tool } from '../io/index.ts';
 import type { Result } from '../report/index.ts';
-import type { AuditRunOptions } from './audit-run.ts';
+import type { AuditRunOptions } from './audit-options.ts';
 import type { OpenModel } from './open-model.ts';
 import { dataRecord, environmentRecord, findingRecord, modelRecord } from './records.ts';
 

@@ -5,9 +5,10 @@ import { type ChunkSummary, combine } from '../eval/index.ts';
 import type { Result } from '../report/index.ts';
 import { assertFree } from './audit-files.ts';
 import { countCorrect, type Job, partShape, withJob } from './audit-job.ts';
+import type { AuditRunOptions } from './audit-options.ts';
 import { type AuditFolder, loadPart, pathOf } from './audit-parts.ts';
 import { difference, sharedRequestOf } from './audit-request.ts';
-import { type AuditRunOptions, conclude, writeResult } from './audit-run.ts';
+import { conclude, writeResult } from './audit-run.ts';
 import { foldersOf, type Shards } from './shards.ts';
 
 /** `out` gets result.json, report.html and adversarial.npz; the shards' folders are only read. */

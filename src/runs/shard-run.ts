@@ -3,9 +3,9 @@ import { TouchstoneError } from '../errors.ts';
 import { combine } from '../eval/index.ts';
 import { assertFree } from './audit-files.ts';
 import { attackChunks, type ChunkRange, chunkCount, type Job, withJob } from './audit-job.ts';
+import type { AuditRunOptions } from './audit-options.ts';
 import { openAuditFolder, requestHash } from './audit-parts.ts';
 import { sharedRequestOf } from './audit-request.ts';
-import type { AuditRunOptions } from './audit-run.ts';
 import { attackNames, stagesOf } from './audit-stages.ts';
 import {
   blankRecord,

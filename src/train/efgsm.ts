@@ -19,13 +19,13 @@
  */
 import { forEachImage, type Images, imageSize, type LossGradient, project } from '../eval/index.ts';
 import { normal } from '../random/index.ts';
+import type { StepRecord } from './measures.ts';
 import {
   type Method,
   type MethodContext,
   type MethodState,
   recordOf,
   type StepArguments,
-  type StepRecord,
   type Update,
 } from './method.ts';
 import { reconstruction } from './objectives/index.ts';

@@ -26,8 +26,9 @@ export {
   type TrainSettings,
   train,
 } from './loop.ts';
+export { MEASURES, type Measure, type StepRecord } from './measures.ts';
 export type * from './method.ts';
-export { MEASURES, noState } from './method.ts';
+export { noState } from './method.ts';
 export * from './objectives/index.ts';
 export {
   COMMON,

@@ -9,7 +9,8 @@
  */
 import { type Images, randomStart } from '../eval/index.ts';
 import type { Adversary } from './adversary.ts';
-import { type LossRequest, type Method, recordOf, type StepArguments, type StepRecord } from './method.ts';
+import type { StepRecord } from './measures.ts';
+import { type LossRequest, type Method, recordOf, type StepArguments } from './method.ts';
 
 /**
  * x + δ⁰.

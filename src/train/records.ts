@@ -1,7 +1,8 @@
 /** What training keeps of itself: sums while an epoch is under way, a record when it is over. */
 import type { Counts, TrainingState } from '../engine/index.ts';
 import type { Tensor } from '../graph/index.ts';
-import { MEASURES, type Measure, type MethodState, type StepRecord } from './method.ts';
+import { MEASURES, type Measure, type StepRecord } from './measures.ts';
+import type { MethodState } from './method.ts';
 
 /**
  * An epoch, as a line of `history.jsonl`. A superset of `training.epochs` in the result's schema, with its units:

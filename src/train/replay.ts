@@ -4,7 +4,8 @@
  */
 import type { Images } from '../eval/index.ts';
 import { l1 } from './magnitude.ts';
-import { recordOf, type StepArguments, type StepRecord, type Update } from './method.ts';
+import type { StepRecord } from './measures.ts';
+import { recordOf, type StepArguments, type Update } from './method.ts';
 
 /** x + δ, clipped to [0, 1]. */
 export const perturbed = ({ data, shape }: Images, delta: Float32Array): Images => ({

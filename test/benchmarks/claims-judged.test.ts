@@ -5,9 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Accuracy, Found, Times } from '../../benchmarks/claims/found.ts';
-import { type Judged, judge } from '../../benchmarks/claims/judge.ts';
-import { loadTables } from '../../benchmarks/claims/load.ts';
+import type { Times } from '../../benchmarks/claims/found.ts';
 import type { Ours } from '../../benchmarks/claims/ours.ts';
 import { renderClaims } from '../../benchmarks/claims/page.ts';
 import { readRecord, readRecords } from '../../benchmarks/claims/records.ts';
@@ -15,6 +13,7 @@ import { claimsReport } from '../../benchmarks/claims/report.ts';
 import { claimsTable } from '../../benchmarks/claims/table.ts';
 import { accuracyHolds, ratioHolds, VERDICTS } from '../../benchmarks/claims/verdict.ts';
 import { fixtureResult } from '../fixtures/result.ts';
+import { judged, origin } from './judged.ts';
 
 describe('the rules', () => {
   it.each([
@@ -45,68 +44,6 @@ describe('the rules', () => {
     [12.6, 9.985, false],
   ])('ratio %d, here %d: %s', (claimed, measured, holds) => {
     expect(ratioHolds({ claimed, measured })).toBe(holds);
-  });
-});
-
-const tables = loadTables();
-const judged = (id: string, found: Partial<Found>): Judged =>
-  judge(tables, { accuracies: [], times: [], ...found })
-    .flatMap((t) => t.claims)
-    .find((j) => j.claim.id === id)!;
-
-const origin = { record: 'records/made-up.json', machine: 'a machine' };
-
-describe('an accuracy', () => {
-  const id = 'gaat/table 2/MNIST/Convolutional ReLU/GAAT/Adv acc'; // 95.13
-  const accuracy: Accuracy = {
-    ...{ origin, method: 'gaat', model: 'mnist-cnn', data: 'MNIST', epsilon: 0.1, epochs: 5, settings: {} },
-    ...{ attack: { name: 'pgd', steps: 100 }, value: 0.9413, n: 1000 },
-  };
-  const of = (...more: Partial<Accuracy>[]) =>
-    judged(id, { accuracies: more.map((one) => ({ ...accuracy, ...one })) });
-
-  it('is reproduced in the same setting, and says how far', () => {
-    expect(of({})).toMatchObject({ verdict: 'reproduced', evidence: { record: origin.record } });
-    expect(of({}).measured).toBeCloseTo(94.13, 9);
-    expect(of({}).reason).toBe('1.00 points below, after 5 of the paper’s 200 epochs');
-    expect(of({ value: 0.94, epochs: 200 })).toMatchObject({
-      verdict: 'not reproduced',
-      reason: '1.13 points below',
-    });
-  });
-
-  it.each([
-    ['another ε', { epsilon: 0.3 }],
-    ['another network', { model: 'conv4' }],
-    ['another data set', { data: 'CIFAR-10' }],
-    ['a weaker attack', { attack: { name: 'pgd', steps: 20 } }],
-  ] as const)('of %s stands elsewhere, and decides nothing', (_, more) => {
-    const found = of(more);
-    expect(found).toMatchObject({ verdict: 'not testable here', measured: null });
-    expect(found.elsewhere!.value).toBe('94.13\u00a0%');
-  });
-
-  it('of another method or of natural images is not looked at', () => {
-    for (const more of [{ method: 'pgd' }, { attack: null }] as const)
-      expect(of(more)).toMatchObject({ verdict: 'not testable here', elsewhere: null });
-  });
-
-  it('is that of the longest training, then of the most images, not the best', () => {
-    expect(of({}, { epochs: 20, value: 0.5 }, { epochs: 20, n: 9, value: 0.99 }).measured).toBe(50);
-  });
-
-  it('is of what its row varies', () => {
-    const lambda = (value: number) =>
-      judged('efgsm/table 3/MNIST/Natural/λ = 0.1', {
-        accuracies: [
-          {
-            ...{ ...accuracy, method: 'efgsm+reconstructor', epsilon: 0.3, attack: null },
-            settings: { lambda: value, smoothing: 0 },
-          },
-        ],
-      });
-    expect(lambda(0.1).measured).toBeCloseTo(94.13, 9);
-    expect(lambda(0.5).measured).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 /** The order in which jobs are given out, without doing them. */
 import { describe, expect, it } from 'vitest';
-import type { JobDone } from '../../src/experiment/execute.ts';
+import type { JobDone } from '../../src/experiment/execute/workplace.ts';
 import { type Job, jobId, jobVersion } from '../../src/experiment/jobs.ts';
 import { queueOf } from '../../src/experiment/local/queue.ts';
 import { trackerOf } from '../../src/experiment/progress.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import type { Result } from '../../src/report/index.ts';
-import type { AuditRunOptions } from '../../src/runs/audit-run.ts';
+import type { AuditRunOptions } from '../../src/runs/audit-options.ts';
 import { shardRun } from '../../src/runs/shard-run.ts';
 import { essence } from './essence.ts';
 

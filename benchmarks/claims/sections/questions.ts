@@ -1,6 +1,6 @@
 /** What a reader asks first: is GAAT that much cheaper, at what accuracy, and why? */
 import { html, type Markup } from '../../../src/report/markup.ts';
-import type { Judged, JudgedTable } from '../judge.ts';
+import type { Judged, JudgedTable } from '../judged.ts';
 import { batchesOf, oursOf } from '../ours.ts';
 import type { ClaimsReport } from '../report.ts';
 import { claimText, hereText, percentText, ratioText } from '../text.ts';

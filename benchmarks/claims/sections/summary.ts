@@ -1,6 +1,6 @@
 /** How many claims of each table got which verdict. */
 import { html, type Markup } from '../../../src/report/markup.ts';
-import type { JudgedTable } from '../judge.ts';
+import type { JudgedTable } from '../judged.ts';
 import type { ClaimsReport } from '../report.ts';
 import { VERDICTS } from '../verdict.ts';
 

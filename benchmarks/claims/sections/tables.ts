@@ -1,6 +1,6 @@
 /** Each table of the papers: every number, what stands beside it, and the commands. */
 import { html, type Markup } from '../../../src/report/markup.ts';
-import type { Judged, JudgedTable } from '../judge.ts';
+import type { Judged, JudgedTable } from '../judged.ts';
 import type { ClaimsReport } from '../report.ts';
 import { claimText, comparedText, hereText, overClaimed, ratioText } from '../text.ts';
 import { anchor } from './summary.ts';

@@ -15,10 +15,12 @@ function accuraciesOf(result: Result, path: string): Accuracy[] {
   const dataName = dataNamed(data.name);
   if (!training || !isMethod(training.method) || !dataName || threat.norm !== 'linf' || !verifier.ok)
     return [];
+  const { limit } = training.recipe;
   const common = {
     ...{ origin: originOf(path, environment), method: training.method, data: dataName },
     ...{ model: String(training.recipe.model), epsilon: threat.epsilon, settings: training.recipe },
     epochs: training.epochs.length,
+    ...(typeof limit === 'number' && { trainedOn: limit }),
   };
   const finished = result.attacks.filter((a) => a.error === undefined && !a.survivors);
   return [

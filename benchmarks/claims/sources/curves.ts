@@ -22,7 +22,8 @@ function accuraciesIn(record: CurvesRecord, path: string): Accuracy[] {
     const settings = settingsOf(record, run);
     const common = {
       ...{ origin: originOf(path, record.machine), method: run.method, data, settings },
-      ...{ model: String(settings.model), epsilon: run.epsilon, epochs: run.epochs.length, n: run.sweep.n },
+      ...{ model: String(settings.model), epsilon: run.epsilon, n: run.sweep.n },
+      ...{ epochs: run.epochs.length, trainedOn: record.training.images },
     };
     const natural = run.sweep.epsilons.find(({ epsilon }) => epsilon === 0);
     return [

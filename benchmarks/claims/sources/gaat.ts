@@ -24,7 +24,8 @@ function accuraciesIn(record: GaatRecord, path: string): Accuracy[] {
     const common = {
       ...{ origin: originOf(path, record.machine), method: run.method, data },
       ...{ model: String(record.training.common.model), epsilon: record.epsilon },
-      ...{ epochs: run.epochs.length, settings: settingsOf(record, run) },
+      ...{ epochs: run.epochs.length, trainedOn: record.training.images },
+      settings: settingsOf(record, run),
     };
     return accuraciesOf(common, run.evaluation);
   });

@@ -25,7 +25,8 @@ function accuraciesIn(record: MethodsRecord, path: string): Accuracy[] {
     const common = {
       ...{ origin: originOf(path, record.machine), method: of.method, data },
       ...{ model: String(record.training.common.model), epsilon: record.attacks.epsilon },
-      ...{ epochs: of.epochs.length, settings: settingsOf(record, of) },
+      ...{ epochs: of.epochs.length, trainedOn: record.training.images },
+      settings: settingsOf(record, of),
     };
     return accuraciesOf(common, of.evaluation);
   });

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TouchstoneError } from '../../errors.ts';
-import type { JobControls, JobDone } from '../execute.ts';
+import type { JobControls, JobDone } from '../execute/workplace.ts';
 import { type ChildPlace, errorOf, type FromChild, type ToChild } from './messages.ts';
 
 export type { ChildPlace } from './messages.ts';

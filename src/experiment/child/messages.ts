@@ -1,6 +1,6 @@
 /** What a worker and its child process say to each other: plain data. */
 import { type ErrorCode, TouchstoneError } from '../../errors.ts';
-import type { JobDone } from '../execute.ts';
+import type { JobDone } from '../execute/workplace.ts';
 
 /** A workplace as data: the child opens the store itself. */
 export interface ChildPlace {

@@ -1,5 +1,5 @@
 import { sha256 } from '../../io/hash.ts';
-import type { JobControls, JobDone } from '../execute.ts';
+import type { JobControls, JobDone } from '../execute/workplace.ts';
 import { holdAlone } from './hold.ts';
 import { type ChildPlace, errorData, type FromChild, type ToChild } from './messages.ts';
 

@@ -4,9 +4,9 @@ import fs from 'fs-extra';
 import { loadData, type Split } from '../../data/index.ts';
 import { TouchstoneError } from '../../errors.ts';
 import { writeFileAtomic } from '../../io/index.ts';
-import type { Workplace } from '../execute.ts';
 import type { DataRef } from '../jobs.ts';
 import { readBlob } from './outputs.ts';
+import type { Workplace } from './workplace.ts';
 
 /** Data sets that every worker has. */
 const EVERYWHERE = new Set(['mnist']);

@@ -1,5 +1,5 @@
-import type { JobControls, Workplace } from '../execute.ts';
 import type { Job } from '../jobs.ts';
+import type { JobControls, Workplace } from './workplace.ts';
 
 /** What an executor gets beside its job. */
 export interface Site {

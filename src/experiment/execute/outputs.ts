@@ -8,9 +8,9 @@ import { TouchstoneError } from '../../errors.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
 import { sha256 } from '../../io/hash.ts';
 import { readFileLimited } from '../../io/read.ts';
-import type { JobDone } from '../execute.ts';
 import { hash, type Job, jobId, label } from '../jobs.ts';
 import { blobKey, DONE, jobKey, type Store } from '../store.ts';
+import type { JobDone } from './workplace.ts';
 
 /** The most bytes of one output. */
 const MOST_BYTES = 2 ** 31;

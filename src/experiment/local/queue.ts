@@ -1,5 +1,5 @@
 /** Which job is next: of those whose needs are done, the one that is nearest to the end of a cell. */
-import type { JobDone } from '../execute.ts';
+import type { JobDone } from '../execute/workplace.ts';
 import type { JobKind } from '../jobs.ts';
 import type { Outcome, PlannedJob } from '../scheduler.ts';
 

@@ -2,7 +2,7 @@
 import { DelayedError, type Job as QueueJob, UnrecoverableError, WaitingError } from 'bullmq';
 import { type ErrorCode, TouchstoneError } from '../../errors.ts';
 import { printable } from '../../report/format.ts';
-import type { JobControls, JobDone } from '../execute.ts';
+import type { JobControls, JobDone } from '../execute/workplace.ts';
 import { type Job, jobId, needsOf } from '../jobs.ts';
 import { DONE, jobKey, type Store } from '../store.ts';
 import { addAudits, type Producer } from './enqueue.ts';

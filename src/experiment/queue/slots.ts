@@ -1,5 +1,5 @@
 import { type ChildPlace, startChild, type WorkChild } from '../child/index.ts';
-import type { JobControls, JobDone } from '../execute.ts';
+import type { JobControls, JobDone } from '../execute/workplace.ts';
 import { type Job, jobId } from '../jobs.ts';
 
 /** How long a job may take to leave its work in order when it is stopped. */
