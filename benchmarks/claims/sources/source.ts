@@ -30,4 +30,4 @@ export const source = <T>(
 export const originOf = (
   record: string,
   machine: { readonly cpu: string; readonly cores: number },
-): Origin => ({ record, machine: `${machine.cpu}, ${machine.cores} cores` });
+): Origin => ({ record, machine: `${machine.cpu}, ${machine.cores} core${machine.cores === 1 ? '' : 's'}` });
