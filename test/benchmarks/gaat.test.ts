@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Ours } from '../../benchmarks/claims/ours.ts';
 import { renderClaims } from '../../benchmarks/claims/page.ts';
-import { claimsReport } from '../../benchmarks/claims/report.ts';
+import { type ClaimsReport, claimsReport } from '../../benchmarks/claims/report.ts';
 import { gaatSource } from '../../benchmarks/claims/sources/gaat.ts';
 import { ratioText } from '../../benchmarks/claims/text.ts';
 import { claimedSavings } from '../../benchmarks/gaat/claimed.ts';
@@ -116,13 +116,18 @@ describe('bench gaat', () => {
 
   it('speaks of claims: its own GAAT and RAT, no other run of theirs, and what was looked at', async () => {
     const folder = join(home, 'records', '2026-01-01-gaat');
-    await keeper('gaat', { folder })(record);
-    const report = await claimsReport([join(home, 'records')]);
-    expect(report.records).toHaveLength(1);
-    const mnist = (label: string, column: string) =>
-      report.tables
+    const trainedOn = async (images: number) => {
+      await keeper('gaat', { folder })({ ...record, training: { ...record.training, images } });
+      return claimsReport([join(home, 'records')]);
+    };
+    const of = ({ tables }: ClaimsReport, label: string, column: string) =>
+      tables
         .flatMap((t) => t.claims)
         .find((j) => j.claim.id === `gaat/table 2/MNIST/Convolutional ReLU/${label}/${column}`)!;
+    expect(of(await trainedOn(record.training.images), 'GAAT', 'Nat acc').measured).toBeNull(); // a few images
+    const report = await trainedOn(55_000);
+    expect(report.records).toHaveLength(1);
+    const mnist = (label: string, column: string) => of(report, label, column);
     const { natural, attacks } = record.runs.find(({ name }) => name === 'gaat')!.evaluation!;
     expect(mnist('GAAT', 'Nat acc').measured).toBeCloseTo((100 * natural.correct) / natural.n, 10);
     expect(mnist('GAAT', 'Adv acc').measured).toBeCloseTo((100 * attacks['pgd-100'].correct) / 10, 10);
