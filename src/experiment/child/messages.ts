@@ -1,15 +1,11 @@
 /** What a worker and its child process say to each other: plain data. */
 import { type ErrorCode, TouchstoneError } from '../../errors.ts';
-import type { JobDone } from '../execute/workplace.ts';
+import type { JobDone, Workplace } from '../execute/workplace.ts';
 
 /** A workplace as data: the child opens the store itself. */
-export interface ChildPlace {
+export interface ChildPlace extends Omit<Workplace, 'store'> {
   /** As `--store` takes it. */
   readonly store: string;
-  readonly folder: string;
-  readonly data: ReadonlyMap<string, string>;
-  readonly threads?: number;
-  readonly devices?: readonly ('cpu' | 'cuda')[];
 }
 
 export type ToChild =
